@@ -1,0 +1,238 @@
+"""Every write to tenants, profiles and FAQs: one transaction, its audit record, its announcement.
+
+Announcements ride on Postgres NOTIFY, which delivers at commit. They are only a hint to look sooner: the truth
+is `LocaleProfile.faq_revision`, which every node also polls.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from customers.models import AuditRecord, FaqEntry, FaqQuestion, Holiday, LocaleProfile, Tenant
+
+FAQ_CHANNEL = "kefu_faq"
+ENTRY_FIELDS = ("category", "answer", "tags", "follow_ups", "valid_from", "valid_until", "is_active")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaqDraft:
+    """The content of one FAQ entry as it should be; `questions[0]` is the question, the rest its alternates."""
+
+    key: str
+    questions: tuple[str, ...]
+    answer: str
+    category: str = ""
+    tags: tuple[str, ...] = ()
+    follow_ups: tuple[str, ...] = ()
+    valid_from: dt.date | None = None
+    valid_until: dt.date | None = None
+    is_active: bool = True
+
+    def fields(self) -> dict[str, object]:
+        """Return the values of `ENTRY_FIELDS` as the model stores them."""
+        values = {name: getattr(self, name) for name in ENTRY_FIELDS}
+        return values | {"tags": list(self.tags), "follow_ups": list(self.follow_ups)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportCounts:
+    """What applying a file did, in entries."""
+
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileDraft:
+    """A locale profile as its file describes it; `values` are model fields, `holidays` maps dates to names."""
+
+    locale: str
+    values: Mapping[str, object]
+    holidays: Mapping[dt.date, str] = field(default_factory=dict)
+
+
+def audit(
+    *, actor: str, action: str, target: str, tenant: Tenant | None, data: Mapping[str, object] | None = None
+) -> None:
+    """Record an act in the current transaction."""
+    AuditRecord.objects.create(
+        tenant=tenant, actor=actor[:150], action=action, target=target[:255], data=dict(data or {})
+    )
+
+
+def faq_announce(*, profile_ids: Iterable[int]) -> None:
+    """Raise the profiles' FAQ revision and wake every node when the transaction commits."""
+    ids = sorted(set(profile_ids))
+    # In id order, so that two transactions that touch several profiles cannot deadlock.
+    for profile_id in ids:
+        LocaleProfile.objects.filter(pk=profile_id).update(faq_revision=F("faq_revision") + 1)
+    with connection.cursor() as cursor:
+        for profile_id in ids:
+            cursor.execute("SELECT pg_notify(%s, %s)", [FAQ_CHANNEL, str(profile_id)])
+
+
+@transaction.atomic
+def tenant_ensure(*, slug: str, name: str, default_locale: str, actor: str) -> Tenant:
+    """Return the tenant with this slug, creating it if there is none."""
+    tenant, created = Tenant.objects.get_or_create(
+        slug=slug, defaults={"name": name, "default_locale": default_locale}
+    )
+    if created:
+        tenant.full_clean()
+        audit(actor=actor, action="tenant_create", target=slug, tenant=tenant)
+    return tenant
+
+
+@transaction.atomic
+def tenant_save(*, tenant: Tenant, actor: str) -> Tenant:
+    """Store a tenant whose fields the caller has set and validated."""
+    created = tenant.pk is None
+    tenant.save()
+    audit(actor=actor, action="tenant_create" if created else "tenant_change", target=tenant.slug, tenant=tenant)
+    return tenant
+
+
+@transaction.atomic
+def profile_save(*, tenant: Tenant, draft: ProfileDraft, actor: str) -> LocaleProfile:
+    """Create or update the tenant's profile for a locale, holidays included."""
+    profile = LocaleProfile.objects.filter(tenant=tenant, locale=draft.locale).first()
+    profile = profile or LocaleProfile(tenant=tenant, locale=draft.locale)
+    for name, value in draft.values.items():
+        setattr(profile, name, value)
+    profile.full_clean()
+    return profile_store(profile=profile, holidays=draft.holidays, actor=actor)
+
+
+@transaction.atomic
+def profile_store(
+    *, profile: LocaleProfile, actor: str, holidays: Mapping[dt.date, str] | None = None
+) -> LocaleProfile:
+    """Store a profile whose fields the caller has set and validated; holidays None leaves those as they are."""
+    # The FAQ revision is not among the fields: a value read earlier must not undo a later announcement.
+    fields = [field.name for field in LocaleProfile._meta.concrete_fields if field.editable and not field.primary_key]
+    profile.save(update_fields=fields if profile.pk else None)
+    if holidays is not None:
+        profile.holidays.all().delete()
+        Holiday.objects.bulk_create(Holiday(profile=profile, date=day, name=name) for day, name in holidays.items())
+    audit(actor=actor, action="profile_save", target=str(profile), tenant=profile.tenant)
+    faq_announce(profile_ids=[profile.pk])
+    return profile
+
+
+@transaction.atomic
+def faq_import(
+    *, profile: LocaleProfile, drafts: Sequence[FaqDraft], actor: str, dry_run: bool = False
+) -> ImportCounts:
+    """Create or update the profile's entries from drafts; entries that the drafts do not name stay.
+
+    Keys must be unique among the drafts. One transaction, and as many statements for 10 rows as for 20,000.
+    """
+    counts = _apply(profile, drafts, dry_run=dry_run)
+    if not dry_run and (counts.created or counts.changed):
+        audit(
+            actor=actor,
+            action="faq_import",
+            target=str(profile),
+            tenant=profile.tenant,
+            data={"created": counts.created, "changed": counts.changed},
+        )
+    return counts
+
+
+@transaction.atomic
+def faq_entry_save(*, profile: LocaleProfile, draft: FaqDraft, actor: str) -> FaqEntry:
+    """Create or update the profile's one entry with the draft's key; returns it as stored."""
+    counts = _apply(profile, [draft], dry_run=False)
+    if counts.created or counts.changed:
+        audit(
+            actor=actor,
+            action="faq_create" if counts.created else "faq_change",
+            target=str(profile),
+            tenant=profile.tenant,
+            data={"keys": [draft.key]},
+        )
+    return FaqEntry.objects.get(profile=profile, key=draft.key)
+
+
+def _apply(profile: LocaleProfile, drafts: Sequence[FaqDraft], *, dry_run: bool) -> ImportCounts:
+    """Make the profile's entries as the drafts say, and announce it, in the caller's transaction."""
+    # One writer per profile at a time: two imports at once apply one after the other, never interleaved.
+    LocaleProfile.objects.select_for_update().get(pk=profile.pk)
+    existing = {
+        entry.key: entry
+        for entry in FaqEntry.objects.filter(profile=profile, key__in=[draft.key for draft in drafts]).prefetch_related(
+            "questions"
+        )
+    }
+    created = [draft for draft in drafts if draft.key not in existing]
+    changed = [draft for draft in drafts if draft.key in existing and _differs(existing[draft.key], draft)]
+    counts = ImportCounts(
+        created=len(created), changed=len(changed), unchanged=len(drafts) - len(created) - len(changed)
+    )
+    if dry_run or not (created or changed):
+        return counts
+    entries = FaqEntry.objects.bulk_create(
+        [FaqEntry(profile=profile, key=draft.key, **draft.fields()) for draft in created], batch_size=2000
+    )
+    now = timezone.now()
+    for draft in changed:
+        entry = existing[draft.key]
+        entry.updated_at = now  # auto_now works in save() alone
+        for name, value in draft.fields().items():
+            setattr(entry, name, value)
+        entries.append(entry)
+    edited = [existing[draft.key] for draft in changed]
+    FaqEntry.objects.bulk_update(edited, [*ENTRY_FIELDS, "updated_at"], batch_size=1000)
+    FaqQuestion.objects.filter(entry__in=edited).delete()
+    by_key = {entry.key: entry for entry in entries}
+    FaqQuestion.objects.bulk_create(
+        [
+            FaqQuestion(entry=by_key[draft.key], position=position, text=text)
+            for draft in (*created, *changed)
+            for position, text in enumerate(draft.questions)
+        ],
+        batch_size=5000,
+    )
+    faq_announce(profile_ids=[profile.pk])
+    return counts
+
+
+@transaction.atomic
+def faq_entries_retire(*, entries: Iterable[FaqEntry], actor: str, active: bool = False) -> int:
+    """Take entries out of the answers (or, with `active`, back in); returns how many changed."""
+    changed = [entry for entry in entries if entry.is_active != active]
+    FaqEntry.objects.filter(pk__in=[entry.pk for entry in changed]).update(
+        is_active=active, updated_at=timezone.now()
+    )
+    _audit_entries(entries=changed, action="faq_activate" if active else "faq_retire", actor=actor)
+    return len(changed)
+
+
+@transaction.atomic
+def faq_entries_delete(*, entries: Iterable[FaqEntry], actor: str) -> int:
+    """Delete entries with their questions and vectors; returns how many."""
+    gone = list(entries)
+    _audit_entries(entries=gone, action="faq_delete", actor=actor)
+    FaqEntry.objects.filter(pk__in=[entry.pk for entry in gone]).delete()
+    return len(gone)
+
+
+def _audit_entries(*, entries: Sequence[FaqEntry], action: str, actor: str) -> None:
+    """Audit one act on several entries and announce their profiles."""
+    profiles = LocaleProfile.objects.select_related("tenant").in_bulk({entry.profile_id for entry in entries})
+    for profile_id, profile in profiles.items():
+        keys = sorted(entry.key for entry in entries if entry.profile_id == profile_id)
+        audit(actor=actor, action=action, target=str(profile), tenant=profile.tenant, data={"keys": keys})
+    faq_announce(profile_ids=profiles)
+
+
+def _differs(entry: FaqEntry, draft: FaqDraft) -> bool:
+    """Say whether applying the draft would change the entry."""
+    if any(getattr(entry, name) != value for name, value in draft.fields().items()):
+        return True
+    return tuple(question.text for question in entry.questions.all()) != draft.questions
