@@ -1,0 +1,140 @@
+"""From signals to a decision: a fused score per candidate, and the probability that the best one is right."""
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chatbot.engine.calibrator import FEATURES, Calibrator, features_of, posterior
+from chatbot.engine.encoder import Vectors
+from chatbot.engine.index import Shape, Signals
+
+SIGNALS = ("question", "prototype", "passage", "words", "characters")
+# A signal's weight is one number, plus one for each of these times what the FAQ has of it.
+CONTEXT = ("always", "wordings", "answers")
+DEFAULT = Path(__file__).with_name("default_ranker.json")
+
+
+class RankerError(ValueError):
+    """The ranker's file cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One entry that may answer; `entry` is its number in the index, `probability` that it answers."""
+
+    entry: int
+    matched: int
+    score: float
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """What was learned: each signal's weight per part of `CONTEXT` [CONTEXT, SIGNALS], and the calibrator."""
+
+    fusion: NDArray[np.float64]
+    calibrator: Calibrator
+
+    def of(self, shape: Shape) -> NDArray[np.float64]:
+        """Return the signals' weights [SIGNALS] for a kind of FAQ."""
+        weights: NDArray[np.float64] = np.array([1.0, shape.wordings, shape.answers]) @ self.fusion
+        return weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranked:
+    """A ranked list: places in the signals, best first, their scores, and the calibrator's features."""
+
+    order: NDArray[np.int64]
+    scores: Vectors
+    features: NDArray[np.float64]
+
+
+@functools.cache
+def default_weights() -> Weights:
+    """Return the weights that Kefu ships, fitted on public data (see `chatbot.learning.fit`)."""
+    return weights_from_json(json.loads(DEFAULT.read_text()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranker:
+    """Linear fusion of the signals, then a calibrated probability.
+
+    Outcomes by probability: answer from `answer_from` on, ask back from `clarify_from` on, decline below.
+    """
+
+    weights: Weights | None = None
+    answer_from: float = 0.5
+    clarify_from: float = 0.2
+
+    def rank(self, signals: Signals) -> list[Candidate]:
+        """Return the candidates, best first, each with the probability that it answers the question."""
+        if not len(signals.entry):
+            return []
+        weights = self.weights or default_weights()
+        ranked = order(signals, weights)
+        first = weights.calibrator.probability(ranked.features)
+        shares = posterior(ranked.scores)
+        # What the others have is their part of the softmax, scaled so that all of it stays a probability.
+        scale = min(first / shares[0], (1 - first) / max(1 - shares[0], 1e-12))
+        return [
+            Candidate(
+                entry=int(signals.entry[row]),
+                matched=int(signals.matched[row]),
+                score=float(score),
+                probability=first if place == 0 else float(share * scale),
+            )
+            for place, (row, score, share) in enumerate(zip(ranked.order, ranked.scores, shares, strict=True))
+        ]
+
+    def shares(self, signals: Signals) -> dict[str, Vectors]:
+        """Return what each signal adds to each candidate's score: [candidates] per name in `SIGNALS`."""
+        weights = (self.weights or default_weights()).of(signals.shape)
+        return {name: weight * getattr(signals, name) for name, weight in zip(SIGNALS, weights, strict=True)}
+
+
+def order(signals: Signals, weights: Weights) -> Ranked:
+    """Score and order at least one candidate."""
+    scores = stack(signals) @ weights.of(signals.shape)
+    places = np.argsort(-scores, kind="stable")
+    return Ranked(order=places, scores=scores[places], features=features_of(scores[places], signals, int(places[0])))
+
+
+def stack(signals: Signals) -> NDArray[np.float64]:
+    """Return the signals side by side: [candidates, SIGNALS]."""
+    return np.stack([getattr(signals, name) for name in SIGNALS], axis=1).astype(np.float64)
+
+
+def weights_to_json(weights: Weights) -> dict[str, Any]:
+    """Return the weights as plain JSON."""
+    return {
+        "fusion": {
+            part: dict(zip(SIGNALS, map(float, row), strict=True))
+            for part, row in zip(CONTEXT, weights.fusion, strict=True)
+        },
+        "calibrator": {"intercept": weights.calibrator.intercept, "weights": dict(weights.calibrator.weights)},
+    }
+
+
+def weights_from_json(data: Mapping[str, Any]) -> Weights:
+    """Read what `weights_to_json` gave. Raises RankerError."""
+    try:
+        fusion = np.array([[float(data["fusion"][part][name]) for name in SIGNALS] for part in CONTEXT])
+        calibrator = Calibrator(
+            intercept=float(data["calibrator"]["intercept"]),
+            weights={name: float(data["calibrator"]["weights"][name]) for name in FEATURES},
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RankerError(
+            f"The ranker's weights are not what this version of Kefu reads ({error!r}). Fit them again: "
+            "python -m chatbot.learning.fit --help"
+        ) from error
+    if not np.isfinite(fusion).all() or not np.isfinite([calibrator.intercept, *calibrator.weights.values()]).all():
+        raise RankerError("The ranker's weights hold a number that is not finite. Fit them again.")
+    return Weights(fusion=fusion, calibrator=calibrator)

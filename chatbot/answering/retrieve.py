@@ -1,0 +1,70 @@
+"""From texts to an index and from a question to its candidates: the preparation that training and serving share."""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+
+from chatbot.engine.encoder import Kind, Vectors
+from chatbot.engine.index import Entry, Index, Signals
+
+Embed = Callable[[Sequence[str], Kind], Vectors]
+Tokenize = Callable[[list[str]], list[list[int]]]
+
+# Zero-width and directional marks, and every control character: typed by accident or to hide something.
+INVISIBLE = re.compile("[\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+# A passage beyond this adds encoding time and dilutes its vector.
+PASSAGE_CHARS = 600
+
+
+def prepare(text: str) -> str:
+    """Return a question as it is searched: NFKC, no invisible characters, single spaces."""
+    return " ".join(INVISIBLE.sub(" ", unicodedata.normalize("NFKC", text)).split())
+
+
+def has_words(text: str) -> bool:
+    """Say whether a text holds any letter or digit of any script: emoji and punctuation alone ask nothing."""
+    return any(unicodedata.category(character)[0] in "LN" for character in text)
+
+
+def index_texts(entry: Entry) -> tuple[list[str], str]:
+    """Return the texts to embed for an entry: its questions, and its question with the answer."""
+    questions = [prepare(question) for question in entry.questions]
+    return questions, prepare(f"{entry.questions[0]} {entry.answer}")[:PASSAGE_CHARS]
+
+
+def text_digest(kind: Kind, text: str) -> bytes:
+    """Return the sha256 under which a prepared text's vector is stored."""
+    return hashlib.sha256(f"{kind}\0{text}".encode()).digest()
+
+
+def make_index(entries: Sequence[Entry], *, questions: Vectors, passages: Vectors, tokenize: Tokenize) -> Index:
+    """Index entries whose `index_texts` are embedded: `questions` [all of them, dim], `passages` [entries, dim]."""
+    return Index(
+        entries,
+        questions=questions,
+        passages=passages,
+        tokens=tokenize([lexical(question) for entry in entries for question in entry.questions]),
+        answers=tokenize([lexical(entry.answer)[:PASSAGE_CHARS] for entry in entries]),
+    )
+
+
+def build_index(entries: Sequence[Entry], *, embed: Embed, tokenize: Tokenize) -> Index:
+    """Embed and index entries; `embed` returns unit vectors [len(texts), dim], `tokenize` token ids per text."""
+    texts = [index_texts(entry) for entry in entries]
+    return make_index(
+        entries,
+        questions=embed([question for questions, _ in texts for question in questions], "query"),
+        passages=embed([passage for _, passage in texts], "passage"),
+        tokenize=tokenize,
+    )
+
+
+def search(index: Index, text: str, vector: Vectors, *, tokenize: Tokenize) -> Signals:
+    """Return the candidates' signals for a prepared question and its unit vector [dim]."""
+    return index.search(vector, tokenize([lexical(text)])[0], text=text)
+
+
+def lexical(text: str) -> str:
+    """Return a text as its words are compared."""
+    return prepare(text)

@@ -1,0 +1,59 @@
+"""What this machine computes fastest with: device, precision, threads. Measured at start, never assumed."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+
+
+def device() -> torch.device:
+    """Return the GPU if torch sees one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def bf16_is_native(on: torch.device) -> bool:
+    """Say whether bf16 matrix products run on the hardware rather than being emulated."""
+    if on.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and _cpu_has_bf16_instructions()
+
+
+def _cpu_has_bf16_instructions() -> bool:
+    """Say whether the CPU has AMX or AVX-512 bf16 products (oneDNN emulates them, slowly, where it has not)."""
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    if capabilities:
+        return bool(capabilities.get("amx_tile") or capabilities.get("avx512_bf16"))
+    return bool(torch.cpu._is_amx_tile_supported())
+
+
+def median_seconds(function: Callable[[], object], *, runs: int) -> float:
+    """Return the median time of `runs` calls, in seconds, after one that is not counted."""
+    function()
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def choose_threads(work: Callable[[], object], *, wanted: int) -> int:
+    """Set and return torch's CPU thread count: `wanted` if positive, else the one that `work` runs fastest on.
+
+    More threads than that lose: on a busy 2-core machine two OpenMP threads were slower than one.
+    """
+    if wanted:
+        torch.set_num_threads(wanted)
+        return wanted
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    best, best_time = 1, float("inf")
+    for count in sorted({1, max(1, cores // 2), min(cores, 8)}):
+        torch.set_num_threads(count)
+        taken = median_seconds(work, runs=5)
+        # A thread more has to earn its keep: it is taken from the event loop and the database.
+        if taken < best_time * 0.9:
+            best, best_time = count, taken
+    torch.set_num_threads(best)
+    return best

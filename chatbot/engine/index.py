@@ -1,0 +1,177 @@
+"""Exact search in memory over one locale profile's questions, under one encoder version.
+
+An index never changes: an edit makes a new one, which is swapped in whole, so a question sees one state of the FAQ
+from its first step to its last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chatbot.engine import space
+from chatbot.engine.bm25 import Bm25
+from chatbot.engine.encoder import Vectors
+from chatbot.engine.ngrams import NgramIndex
+
+# An answer of this many tokens is half as informative as one can be.
+HALF_INFORMATIVE_TOKENS = 20
+# Spelling is compared with so many of a candidate's questions, the nearest ones.
+SPELLED_QUESTIONS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One FAQ as the index holds it; `questions[0]` is the question shown."""
+
+    key: str
+    questions: tuple[str, ...]
+    answer: str
+    category: str = ""
+    follow_ups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What kind of FAQ an index holds, for signals are worth more in one kind than in another.
+
+    `wordings`: ln(mean number of questions per entry) / 3; `answers`: 0 without answers, towards 1 the longer they
+    are; `size`: log10 of the number of entries.
+    """
+
+    wordings: float
+    answers: float
+    size: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signals:
+    """What is known about each candidate, nearest question first; all arrays are [candidates].
+
+    Cosines in the FAQ's own space (see `space`): `question`: to the nearest of the entry's questions; `prototype`: to
+    what sets the entry's questions apart; `passage`: to question with answer. Of the text: `words`: BM25 of questions
+    and answer as a share of the question's ceiling; `characters`: likeness of spelling to the nearest questions.
+    `matched`: the row of the best question within the entry.
+    """
+
+    entry: NDArray[np.int64]
+    question: Vectors
+    prototype: Vectors
+    passage: Vectors
+    words: Vectors
+    characters: Vectors
+    matched: NDArray[np.int64]
+    shape: Shape
+
+
+class Index:
+    """Questions, passages and words of one FAQ, searched together."""
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        *,
+        questions: Vectors,
+        passages: Vectors,
+        tokens: Sequence[Sequence[int]],
+        answers: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        """`questions` [sum of questions, dim] in entry order, `passages` [entries, dim], `tokens` per question.
+
+        `answers` holds the tokens of each entry's answer. Raises ValueError where numbers do not fit together.
+        """
+        self.entries = tuple(entries)
+        self.by_key = {entry.key: number for number, entry in enumerate(self.entries)}
+        counts = np.array([len(entry.questions) for entry in self.entries], np.int64)
+        answers = [[] for _ in self.entries] if answers is None else answers
+        if not counts.sum() == len(questions) == len(tokens) or not len(counts) == len(passages) == len(answers):
+            raise ValueError(
+                f"{counts.sum()} questions of {len(counts)} entries need as many vectors, but there are "
+                f"{len(questions)} question vectors, {len(passages)} passages, {len(tokens)} token lists of "
+                f"questions and {len(answers)} of answers."
+            )
+        if len(counts) and counts.min() < 1:
+            raise ValueError(f"The entry {self.entries[int(counts.argmin())].key!r} has no question.")
+        self._starts = np.cumsum(counts) - counts
+        self._ends = self._starts + counts
+        self.shape = _shape(counts, answers)
+        if not self.entries:
+            return
+        means = np.add.reduceat(questions, self._starts) / counts[:, None]
+        self._space = space.fit_space(questions, self._starts, space.centre_of(means, "query"))
+        self._questions = self._space(questions)
+        self._prototypes = space.prototypes(self._questions, self._starts)
+        self._passages = space.unit(passages - space.centre_of(passages, "passage"))
+        self._words = Bm25(
+            [
+                [token for question in tokens[start:end] for token in question] + list(answer)
+                for start, end, answer in zip(self._starts, self._ends, answers, strict=True)
+            ]
+        )
+        self._spelling = NgramIndex([question for entry in self.entries for question in entry.questions])
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def search(self, vector: Vectors, tokens: Sequence[int], *, text: str = "", limit: int = 16) -> Signals:
+        """Return the signals of the candidates for a question's unit vector [dim], its tokens and its text.
+
+        Candidates are the `limit` best by each of nearest question, prototype, passage and words, so that each can
+        bring in an entry that the others rank low. Without the text, no candidate's spelling is like it.
+        """
+        if not self.entries:
+            return self._signals(np.zeros(0, np.int64), {}, np.zeros(0, np.float32), text)
+        inside = self._space(vector)
+        cosines = self._questions @ inside
+        found = {
+            "question": np.maximum.reduceat(cosines, self._starts),
+            "prototype": self._prototypes @ inside,
+            "passage": self._passages @ space.unit(vector - self._space.centre),
+            "words": self._words.scores(tokens) / np.float32(self._words.ceiling(tokens) or 1.0),
+        }
+        chosen = np.unique(np.concatenate([_top(signal, limit) for signal in found.values()]))
+        chosen = chosen[np.argsort(-found["question"][chosen], kind="stable")]
+        return self._signals(chosen, found, cosines, text)
+
+    def _signals(self, chosen: NDArray[np.int64], found: dict[str, Vectors], cosines: Vectors, text: str) -> Signals:
+        """Gather the chosen entries' signals, and compare spellings only there."""
+        nearest = [
+            self._starts[entry] + _top(cosines[self._starts[entry] : self._ends[entry]], SPELLED_QUESTIONS)
+            for entry in chosen
+        ]
+        characters = np.zeros(len(chosen), np.float32)
+        if text and nearest:
+            likeness = self._spelling.likeness(text, np.concatenate(nearest))
+            characters = np.maximum.reduceat(likeness, np.cumsum([0, *map(len, nearest[:-1])]))
+        best = [int(rows[np.argmax(cosines[rows])]) for rows in nearest]
+        none = np.zeros(0, np.float32)
+        return Signals(
+            entry=chosen,
+            question=found["question"][chosen] if found else none,
+            prototype=found["prototype"][chosen] if found else none,
+            passage=found["passage"][chosen] if found else none,
+            words=found["words"][chosen] if found else none,
+            characters=characters,
+            matched=np.array(best, np.int64) - self._starts[chosen],
+            shape=self.shape,
+        )
+
+
+def _shape(counts: NDArray[np.int64], answers: Sequence[Sequence[int]]) -> Shape:
+    """Describe an FAQ by its questions per entry and its answers' tokens."""
+    if not len(counts):
+        return Shape(wordings=0.0, answers=0.0, size=0.0)
+    tokens = np.array([len(answer) for answer in answers])
+    return Shape(
+        wordings=float(np.log(counts.mean()) / 3),
+        answers=float((tokens / (tokens + HALF_INFORMATIVE_TOKENS)).mean()),
+        size=float(np.log10(len(counts))),
+    )
+
+
+def _top(scores: Vectors, limit: int) -> NDArray[np.int64]:
+    """Return the places of the `limit` highest scores, in no order."""
+    if len(scores) <= limit:
+        return np.arange(len(scores))
+    return np.argpartition(scores, -limit)[-limit:]

@@ -1,0 +1,77 @@
+"""Character n-grams: likeness of spelling, for typing errors, inflections and variants of one script.
+
+Texts are compared as tf-idf vectors over the bigrams and trigrams of their folded characters, by cosine
+(Manning, Raghavan and Schuetze, Introduction to Information Retrieval, 2008, chapters 3 and 6).
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Combining accents of Latin, Greek and Cyrillic, Hebrew points, Arabic vowel signs and tatweel. Marks of other
+# scripts stay: in Devanagari or Thai they are letters.
+MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u065f\u0670]+")
+OTHER = re.compile(r"[\W_]+")
+# Arabic letter forms that are typed for one another, and katakana as hiragana.
+LETTERS = str.maketrans("أإآٱىةؤئ", "ااااىهءء".replace("ى", "ي")) | {
+    code: code - 0x60 for code in range(0x30A1, 0x30F7)
+}
+TEXT_BITS = 21
+
+
+def fold(text: str) -> str:
+    """Return a text with spellings that count as one made equal: case, width, accents, letter forms."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    composed = unicodedata.normalize("NFC", MARKS.sub("", decomposed))
+    return OTHER.sub(" ", composed.translate(LETTERS)).strip()
+
+
+class NgramIndex:
+    """The n-grams of many texts, which are compared to a query only where asked."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        grams, owners = _grams(texts)
+        pairs, frequencies = np.unique(np.stack([owners, grams]), axis=1, return_counts=True)
+        self._grams, ids, holding = np.unique(pairs[1], return_inverse=True, return_counts=True)
+        self._idf = np.log((len(texts) + 1) / (holding + 1)) + 1
+        self._unknown_idf = float(np.log(len(texts) + 1) + 1)
+        weights = (1 + np.log(frequencies)) * self._idf[ids]
+        norms = np.sqrt(np.bincount(pairs[0], weights**2, minlength=len(texts)))
+        self._ids = ids.astype(np.int32)
+        self._weights = (weights / norms[pairs[0]]).astype(np.float32)
+        self._starts = np.searchsorted(pairs[0], np.arange(len(texts) + 1))
+
+    def likeness(self, query: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the cosine of a query to the texts of the given rows: [rows]."""
+        grams, frequencies = np.unique(_grams([query])[0], return_counts=True)
+        places = np.minimum(np.searchsorted(self._grams, grams), max(len(self._grams) - 1, 0))
+        known = self._grams[places] == grams if len(self._grams) else np.zeros(len(grams), bool)
+        idf = np.where(known, self._idf[places], self._unknown_idf) if known.any() else self._unknown_idf
+        weights = (1 + np.log(frequencies)) * idf
+        dense = np.zeros(len(self._grams), np.float32)
+        dense[places[known]] = weights[known] / np.linalg.norm(weights)
+        counts = self._starts[rows + 1] - self._starts[rows]
+        ends = np.cumsum(counts)
+        # The stretches of all rows one after the other, and each row's sum by differences of a running sum.
+        stretch = np.arange(ends[-1] if len(rows) else 0) + np.repeat(self._starts[rows] - (ends - counts), counts)
+        running = np.concatenate([[0.0], np.cumsum(self._weights[stretch] * dense[self._ids[stretch]], dtype=np.float64)])
+        return (running[ends] - running[ends - counts]).astype(np.float32)
+
+
+def _grams(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return every bigram and trigram as one number, and the text that each is of; words keep their edges."""
+    folded = [f" {fold(text)} " for text in texts]
+    lengths = np.fromiter((len(text) for text in folded), np.int64, len(folded))
+    codes = np.frombuffer("".join(folded).encode("utf-32-le"), "<u4").astype(np.int64)
+    owners = np.repeat(np.arange(len(folded)), lengths)
+    grams, of = [], []
+    for size in (2, 3):
+        last = max(len(codes) - size + 1, 0)
+        gram = sum(codes[place : place + last] << (TEXT_BITS * (size - 1 - place)) for place in range(size))
+        within = owners[:last] == owners[size - 1 :][:last]
+        grams.append(gram[within])
+        of.append(owners[:last][within])
+    return np.concatenate(grams), np.concatenate(of)
