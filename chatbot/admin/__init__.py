@@ -1,0 +1,5 @@
+"""The admin's screens for what happens in the chat; Django's autodiscovery imports this package alone."""
+
+from chatbot.admin import audit, conversations, users
+
+__all__ = ["audit", "conversations", "users"]

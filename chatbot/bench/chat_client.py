@@ -1,0 +1,96 @@
+"""A bounded load of chat questions against a server on this machine, in a process of its own.
+
+Open loop: questions are sent on a fixed clock whether or not earlier ones are answered, so a slow server cannot slow
+the measurement down ("coordinated omission").
+"""
+
+import asyncio
+import json
+import sys
+import time
+import uuid
+from dataclasses import asdict, dataclass
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from chatbot.bench.figures import percentile
+
+ANSWER_SECONDS_MAX = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What one run found: latencies in ms from frame sent to stored answer received."""
+
+    rate: float
+    sent: int
+    answered: int
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+class Visitor:
+    """One socket, and the questions it waits for."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.sent_at: dict[str, float] = {}
+        self.client_of: dict[int, str] = {}
+        self.latencies: list[float] = []
+
+    async def ask(self, text: str) -> None:
+        """Send one question."""
+        client_id = str(uuid.uuid4())
+        self.sent_at[client_id] = time.perf_counter()
+        await self.socket.send(json.dumps({"type": "message", "client_id": client_id, "text": text}))
+
+    async def listen(self) -> None:
+        """Note when each stored answer arrives."""
+        async for raw in self.socket:
+            now = time.perf_counter()
+            frame = json.loads(raw)
+            if frame["type"] != "message":
+                continue
+            if frame["role"] == "visitor":
+                self.client_of[frame["seq"]] = frame["client_id"]
+            elif frame["role"] == "bot" and frame["outcome"] != "failed":
+                self.latencies.append((now - self.sent_at[self.client_of[frame["reply_to"]]]) * 1000)
+
+
+async def load(*, port: int, path: str, questions: list[str], rate: float, seconds: float, sockets: int) -> Load:
+    """Ask `rate` questions a second for some seconds over a number of sockets."""
+    origin = f"http://127.0.0.1:{port}"
+    visitors = []
+    for _ in range(sockets):
+        socket = await connect(f"ws://127.0.0.1:{port}{path}", origin=origin, ping_interval=None)
+        await socket.send(json.dumps({"type": "hello", "version": 1, "token": None, "last_seq": 0}))
+        visitors.append(Visitor(socket))
+    listeners = [asyncio.create_task(visitor.listen()) for visitor in visitors]
+    await asyncio.sleep(0.5)
+    start = time.perf_counter()
+    count = int(rate * seconds)
+    for number in range(count):
+        await asyncio.sleep(max(0.0, start + number / rate - time.perf_counter()))
+        await visitors[number % sockets].ask(questions[number % len(questions)])
+    deadline = time.perf_counter() + ANSWER_SECONDS_MAX
+    while sum(len(v.latencies) for v in visitors) < count and time.perf_counter() < deadline:
+        await asyncio.sleep(0.05)
+    for listener in listeners:
+        listener.cancel()
+    for visitor in visitors:
+        await visitor.socket.close()
+    latencies = [latency for visitor in visitors for latency in visitor.latencies] or [float("inf")]
+    return Load(
+        rate=rate,
+        sent=count,
+        answered=sum(len(v.latencies) for v in visitors),
+        p50_ms=round(percentile(latencies, 0.5), 1),
+        p99_ms=round(percentile(latencies, 0.99), 1),
+        max_ms=round(max(latencies), 1),
+    )
+
+
+if __name__ == "__main__":
+    # The load as JSON on standard input; the result as JSON on standard output.
+    print(json.dumps(asdict(asyncio.run(load(**json.load(sys.stdin))))))

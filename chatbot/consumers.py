@@ -1,0 +1,332 @@
+"""The chat socket: frames in, events out. Nothing here waits for a model.
+
+Each frame is checked by `wire`, handed to one method, and answered from the record: durable events are read from the
+table in order of their sequence numbers, whoever wrote them and on whichever node.
+"""
+
+import asyncio
+import logging
+import uuid
+from typing import Any
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from chatbot import origins, services, wire
+from chatbot.announce import group_of
+from chatbot.answering.events import Delta
+from chatbot.answering.frame import event_frame
+from chatbot.answering.pipeline import Bundle
+from chatbot.database import in_database
+from chatbot.desk import desk
+from chatbot.models import Conversation, Event
+from chatbot.ratelimit import RateLimiter
+from chatbot.serving import NotServed, serving
+from chatbot.wire import Hello, Message, Refused, Signal, SwitchLocale
+from customers import culture
+from customers.models import LocaleProfile, Tenant
+
+logger = logging.getLogger(__name__)
+
+CLOSE_REFUSED = 4403
+CLOSE_UNKNOWN = 4404
+EVENTS_PER_READ = 200
+
+messages_limit = RateLimiter(settings.MESSAGES_PER_MINUTE)
+
+
+def find_profile(tenant_slug: str, locale: str) -> tuple[Tenant | None, LocaleProfile | None]:
+    """Return the active tenant, and its active profile for the locale, where there are such."""
+    tenant = Tenant.objects.filter(slug=tenant_slug, is_active=True).first()
+    profile = None
+    if tenant is not None:
+        found = LocaleProfile.objects.filter(tenant=tenant, locale__iexact=locale, is_active=True)
+        profile = found.select_related("tenant").first()
+    return tenant, profile
+
+
+def find_conversation(token: str, tenant_id: int) -> Conversation | None:
+    """Return the tenant's conversation that a token resumes."""
+    found = Conversation.objects.filter(token_sha256=services.token_hash(token), tenant_id=tenant_id)
+    return found.select_related("profile").first()
+
+
+def locales_of(tenant_id: int) -> list[str]:
+    """Return the locales that a tenant serves."""
+    profiles = LocaleProfile.objects.filter(tenant_id=tenant_id, is_active=True)
+    return list(profiles.order_by("locale").values_list("locale", flat=True))
+
+
+def events_after(conversation_id: uuid.UUID, seq: int) -> list[Event]:
+    """Return the conversation's next events in order, at most `EVENTS_PER_READ`."""
+    found = Event.objects.filter(conversation_id=conversation_id, seq__gt=seq).order_by("seq")
+    return list(found[:EVENTS_PER_READ])
+
+
+class UnknownPath(AsyncWebsocketConsumer):
+    """Any other WebSocket address: refused during the handshake."""
+
+    async def connect(self) -> None:
+        await self.close()
+
+
+class ChatConsumer(AsyncWebsocketConsumer):
+    """One visitor's socket."""
+
+    profile: LocaleProfile
+    conversation_id: uuid.UUID | None = None
+    sent_seq = 0
+
+    # ---------------------------------------------------------------- life of the socket
+
+    async def connect(self) -> None:
+        """Accept, then refuse by name: a browser can read an error frame, but not a failed handshake."""
+        self._pumping = asyncio.Lock()
+        self._leave_desk = lambda: None
+        self._outbox: asyncio.Queue[dict[str, object] | Event] = asyncio.Queue()
+        self._sender: asyncio.Task[None] | None = None
+        route = self.scope["url_route"]["kwargs"]
+        self.language = culture.django_language(
+            route["locale"] if culture.canonical_locale(route["locale"]) else self._browser_language(),
+            dict(settings.LANGUAGES),
+        )
+        await self.accept()
+        try:
+            tenant, profile = await in_database(find_profile, route["tenant"], route["locale"])
+            with translation.override(self.language):
+                self._admit(tenant, profile)
+            assert profile is not None
+            self.profile = profile
+        except Refused as refusal:
+            await self._refuse(refusal)
+        except DatabaseError:
+            logger.exception("A socket could not be opened")
+            await self._refuse(self._internal(close=1013))
+
+    async def disconnect(self, code: int) -> None:
+        """Leave the conversation; an answer that is running goes on and is stored."""
+        await self._leave()
+
+    def _admit(self, tenant: Tenant | None, profile: LocaleProfile | None) -> None:
+        """Raise Refused unless tenant, locale and origin are good."""
+        if tenant is None:
+            raise Refused("unknown_tenant", _("There is no chat at this address."), close=CLOSE_UNKNOWN)
+        if profile is None:
+            raise Refused("unknown_locale", _("This language is not offered here."), close=CLOSE_UNKNOWN)
+        if not origins.is_allowed(
+            self._header("origin"), host=self._header("host") or "", allowed=tenant.allowed_origins
+        ):
+            raise Refused("forbidden_origin", _("This site may not open the chat."), close=CLOSE_REFUSED)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Check one frame and act on it; whatever goes wrong, the visitor gets a sentence and the socket lives on."""
+        with translation.override(self.language):
+            try:
+                await self._act(wire.parse_frame(text_data))
+            except Refused as refusal:
+                await self._refuse(refusal)
+            except Exception:
+                logger.exception("A frame could not be handled")
+                await self._refuse(self._internal())
+
+    async def _act(self, frame: wire.Frame) -> None:
+        match frame:
+            case Signal(name="ping"):
+                await self._send({"type": "pong"})
+            case Hello():
+                await self._hello(frame)
+            case _ if self.conversation_id is None:
+                raise Refused("bad_frame", _("The conversation has not been opened yet. Please reload the page."))
+            case Message():
+                await self._message(frame)
+            case SwitchLocale():
+                await self._switch(frame)
+            case Signal(name="stop"):
+                desk.stop_answers(self.conversation_id)
+            case Signal(name="rate" | "handoff"):
+                raise Refused("closed", _("This is not offered in this chat yet."))
+            case Signal():
+                pass
+
+    # ---------------------------------------------------------------- frames
+
+    async def _hello(self, frame: Hello) -> None:
+        """Open or resume a conversation, greet, and replay what the client has not seen."""
+        await self._leave()
+        token = frame.token
+        if token is None:
+            conversation, token = await in_database(services.conversation_open, profile=self.profile)
+        else:
+            found = await in_database(find_conversation, token, self.profile.tenant_id)
+            if found is None:
+                raise wire.bad_token()
+            conversation = found
+            if conversation.profile_id != self.profile.pk:
+                await in_database(
+                    services.conversation_switch, conversation_id=conversation.pk, profile=self.profile
+                )
+        self.conversation_id = conversation.pk
+        self.sent_seq = min(frame.last_seq, conversation.last_seq)
+        # Join before reading, so that an event written in between is announced to us.
+        await self.channel_layer.group_add(group_of(conversation.pk), self.channel_name)
+        self._leave_desk = desk.listen(conversation.pk, self)
+        self._sender = asyncio.create_task(self._send_outbox())
+        await self._welcome(token, conversation.last_seq)
+        await self._pump()
+
+    async def _welcome(self, token: str | None, last_seq: int) -> None:
+        profile, bundle = self.profile, self._bundle()
+        await self._send(
+            {
+                "type": "welcome",
+                "token": token,
+                "conversation": str(self.conversation_id),
+                "locale": profile.locale,
+                "dir": culture.direction_of(profile.locale),
+                "tenant": profile.tenant.slug,
+                "persona": {
+                    "name": profile.persona_name,
+                    "role": profile.persona_role,
+                    "greeting": bundle.manners.greeting(timezone.now()),
+                },
+                "locales": await in_database(locales_of, profile.tenant_id),
+                "suggestions": [
+                    {"faq": source.key, "question": source.question}
+                    for source in bundle.offered(bundle.manners.suggestions)
+                ],
+                "last_seq": last_seq,
+                "is_ai": True,
+            }
+        )
+
+    async def _message(self, frame: Message) -> None:
+        """Store a question and start its answer; a repeated client_id is acknowledged again, not answered again."""
+        assert self.conversation_id is not None
+        bundle = self._bundle()
+        if wait := messages_limit.wait_seconds(self.conversation_id):
+            raise Refused("rate_limited", _("That was very fast. Please wait a moment."), retry_after=wait)
+        text = frame.text
+        if frame.faq:
+            offered = bundle.offered((frame.faq,))
+            if not offered:
+                raise Refused("bad_frame", _("This question is no longer offered. Please write it instead."))
+            text = offered[0].question
+        try:
+            posted = await in_database(
+                services.message_post,
+                conversation_id=self.conversation_id,
+                client_id=frame.client_id,
+                text=text,
+                lang=self.profile.locale,
+                node=serving.node,
+                chosen_key=frame.faq,
+            )
+        except services.ConversationClosed:
+            raise Refused("closed", _("This conversation is closed. Please start a new one.")) from None
+        if posted.answerable:
+            desk.answer(posted.event, profile_id=self.profile.pk)
+        if posted.repeated:
+            await self._send(event_frame(posted.event))
+        else:
+            await self._send_event(posted.event)
+
+    async def _switch(self, frame: SwitchLocale) -> None:
+        """Go on with another locale of this tenant."""
+        assert self.conversation_id is not None
+        _tenant, profile = await in_database(find_profile, self.profile.tenant.slug, frame.locale)
+        if profile is None:
+            raise Refused("unknown_locale", _("This language is not offered here."))
+        await in_database(services.conversation_switch, conversation_id=self.conversation_id, profile=profile)
+        self.profile = profile
+        self.language = culture.django_language(profile.locale, dict(settings.LANGUAGES))
+        await self._welcome(None, self.sent_seq)
+
+    # ---------------------------------------------------------------- events
+
+    async def conversation_changed(self, message: dict[str, Any]) -> None:
+        """Woken by the channel layer: read what is new, unless it has been sent already."""
+        if message["seq"] > self.sent_seq:
+            try:
+                await self._pump()
+            except DatabaseError:
+                logger.exception("New events could not be read; the client asks again when it reconnects")
+
+    def delta(self, reply_to: int, delta: Delta) -> None:
+        """Heard from the desk: more text of an answer."""
+        self._outbox.put_nowait({"type": "delta", "reply_to": reply_to, "text": delta.text})
+
+    def event(self, event: Event) -> None:
+        """Heard from the desk: a stored answer."""
+        self._outbox.put_nowait(event)
+
+    async def _send_outbox(self) -> None:
+        """Send what the desk says, in its order."""
+        while True:
+            item = await self._outbox.get()
+            if isinstance(item, Event):
+                await self._send_event(item)
+            else:
+                await self._send(item)
+
+    async def _send_event(self, event: Event) -> None:
+        """Send an event that is at hand if it is the next one; otherwise read whatever came before it too."""
+        async with self._pumping:
+            if event.seq == self.sent_seq + 1:
+                self.sent_seq = event.seq
+                await self._send(event_frame(event))
+        if event.seq > self.sent_seq:
+            await self._pump()
+
+    async def _pump(self) -> None:
+        """Send all events after the last one sent, in order and once."""
+        if self.conversation_id is None:
+            return
+        async with self._pumping:
+            while found := await in_database(events_after, self.conversation_id, self.sent_seq):
+                for event in found:
+                    self.sent_seq = event.seq
+                    await self._send(event_frame(event))
+                if len(found) < EVENTS_PER_READ:
+                    return
+
+    async def _leave(self) -> None:
+        self._leave_desk()
+        self._leave_desk = lambda: None
+        if self._sender is not None:
+            self._sender.cancel()
+            self._sender = None
+        if self.conversation_id is not None:
+            await self.channel_layer.group_discard(group_of(self.conversation_id), self.channel_name)
+            self.conversation_id = None
+
+    # ---------------------------------------------------------------- small parts
+
+    def _bundle(self) -> Bundle:
+        try:
+            return serving.bundle(self.profile.pk)
+        except NotServed:
+            raise Refused("overloaded", _("The chat is just starting. Please try again."), retry_after=3) from None
+
+    async def _refuse(self, refusal: Refused) -> None:
+        await self._send(refusal.frame())
+        if refusal.close is not None:
+            await self.close(code=refusal.close)
+
+    def _internal(self, *, close: int | None = None) -> Refused:
+        with translation.override(self.language):
+            text = _("Something went wrong on our side. Please try again.")
+        return Refused("internal", text, retry_after=3, close=close)
+
+    async def _send(self, frame: dict[str, object]) -> None:
+        await self.send(text_data=wire.encode(frame))
+
+    def _header(self, name: str) -> str | None:
+        """Return a handshake header, or None."""
+        found = [value for key, value in self.scope["headers"] if key == name.encode()]
+        return found[0].decode("latin-1") if found else None
+
+    def _browser_language(self) -> str:
+        return (self._header("accept-language") or "en").split(",")[0].split(";")[0].strip() or "en"

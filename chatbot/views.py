@@ -1,0 +1,195 @@
+"""The chat page and the health check."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+
+from babel.dates import format_time, get_day_names
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation.trans_real import parse_accept_lang_header
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from chatbot.serving import manners_of, serving
+from chatbot.strings import chat_config
+from customers import culture
+from customers.models import LocaleProfile, Tenant
+
+View = Callable[..., HttpResponse]
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocaleLink:
+    """One choice of the page's locale menu."""
+
+    locale: str
+    name: str
+    direction: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageProfile:
+    """What the page shows of a profile."""
+
+    locale: str
+    direction: str
+    brand: str
+    persona_name: str
+    persona_role: str
+    ai_disclosure: str
+    legal_notice: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoursRow:
+    """One line of the opening hours, in the page's language."""
+
+    days: str
+    times: str
+
+
+def with_policy(view: View) -> View:
+    """Send the Content-Security-Policy: the page runs nothing but this site's own scripts."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        return response
+
+    return wrapped
+
+
+@require_GET
+@never_cache
+def health(_request: HttpRequest) -> JsonResponse:
+    """Say whether this process can answer: 200 when it can, 503 while it starts or stops."""
+    ready = serving.is_ready()
+    return JsonResponse({"status": "ok" if ready else "starting"}, status=200 if ready else 503)
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """Send the visitor to the only tenant, or to the first one, in the best locale."""
+    tenant = Tenant.objects.filter(is_active=True, profiles__is_active=True).order_by("pk").first()
+    if tenant is None:
+        raise Http404
+    return choose_locale(request, tenant.slug)
+
+
+@require_GET
+def choose_locale(request: HttpRequest, tenant: str) -> HttpResponse:
+    """Send the visitor to the tenant's locale that the browser's languages ask for."""
+    found = _tenant(tenant)
+    offered = list(_profiles(found).values_list("locale", flat=True))
+    if not offered:
+        raise Http404
+    wanted = [tag for tag, _quality in parse_accept_lang_header(request.headers.get("Accept-Language", "").lower())]
+    default = found.default_locale if found.default_locale in offered else offered[0]
+    response = redirect("chat", tenant=found.slug, locale=culture.best_locale(wanted, offered, default))
+    response["Vary"] = "Accept-Language"
+    return response
+
+
+@require_GET
+@never_cache
+@with_policy
+def chat(request: HttpRequest, tenant: str, locale: str) -> HttpResponse:
+    """Show the chat page of one tenant in one locale."""
+    found = _tenant(tenant)
+    profiles = {profile.locale.lower(): profile for profile in _profiles(found)}
+    profile = profiles.get(locale.lower())
+    if profile is None:
+        return HttpResponseRedirect(reverse("choose_locale", args=[found.slug]))
+    if profile.locale != locale:
+        return redirect("chat", tenant=found.slug, locale=profile.locale)
+    with translation.override(culture.django_language(profile.locale, dict(settings.LANGUAGES))):
+        return render(request, "chat/page.html", _page(found, profile, list(profiles.values())))
+
+
+def _page(tenant: Tenant, profile: LocaleProfile, profiles: list[LocaleProfile]) -> dict[str, object]:
+    """Return the template's context, in the active language."""
+    manners = manners_of(profile)
+    direction = culture.direction_of(profile.locale)
+    return {
+        "tenant_slug": tenant.slug,
+        "tenant_name": tenant.name,
+        "greeting": manners.greeting(timezone.now()),
+        "profile": PageProfile(
+            locale=profile.locale,
+            direction=direction,
+            brand=profile.brand,
+            persona_name=profile.persona_name,
+            persona_role=profile.persona_role,
+            ai_disclosure=manners.phrase("ai_disclosure"),
+            legal_notice=manners.phrase("legal_notice"),
+        ),
+        "hours": opening_hours(profile),
+        "locales": [
+            LocaleLink(
+                locale=other.locale,
+                name=culture.endonym_of(other.locale),
+                direction=culture.direction_of(other.locale),
+                url=reverse("chat", args=[tenant.slug, other.locale]),
+            )
+            for other in profiles
+        ],
+        "config": chat_config(
+            tenant_slug=tenant.slug,
+            locale=profile.locale,
+            direction=direction,
+            persona_name=profile.persona_name,
+            max_chars=settings.MESSAGE_MAX_CHARS,
+        ),
+    }
+
+
+def opening_hours(profile: LocaleProfile) -> list[HoursRow]:
+    """Return the human team's hours, days with equal hours joined, as CLDR writes days and times there."""
+    locale = culture.parse_locale(profile.locale)
+    names = get_day_names("abbreviated", context="stand-alone", locale=locale)
+    groups: list[tuple[list[int], tuple[str, ...]]] = []
+    for day, key in enumerate(culture.WEEKDAYS):
+        spans = tuple(profile.hours.get(key, ()))
+        if groups and groups[-1][1] == spans and groups[-1][0][-1] == day - 1:
+            groups[-1][0].append(day)
+        else:
+            groups.append(([day], spans))
+    rows = []
+    for days, spans in groups:
+        if spans:
+            label = names[days[0]] if len(days) == 1 else f"{names[days[0]]} – {names[days[-1]]}"
+            rows.append(HoursRow(days=label, times=", ".join(_span(span, profile.locale) for span in spans)))
+    return rows
+
+
+def _span(span: str, locale: str) -> str:
+    """Write "09:00-18:00" as the locale writes times."""
+    start, _, end = span.partition("-")
+    written = [
+        format_time(dt.time.fromisoformat(part), format="short", locale=culture.parse_locale(locale))
+        for part in (start, end if end != "24:00" else "00:00")
+    ]
+    return " – ".join(written)
+
+
+def _tenant(slug: str) -> Tenant:
+    found = Tenant.objects.filter(slug=slug, is_active=True).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _profiles(tenant: Tenant):
+    return LocaleProfile.objects.filter(tenant=tenant, is_active=True).order_by("locale")
