@@ -1,0 +1,174 @@
+"""Batching against a small encoder that can be paused, which is itself tested against the real one."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import wait
+
+import numpy as np
+import pytest
+
+from chatbot.engine.batcher import Batcher, TextEncoder
+from chatbot.engine.encoder import Encoder, Kind
+from chatbot.engine.errors import EngineFailed, EngineOverloaded, EngineStopped
+
+
+class PausableEncoder:
+    """Encodes a text as its length in bytes and its kind; waits while paused; fails on "boom"."""
+
+    dim = 2
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.seen: list[int] = []
+        self.open = threading.Event()
+        self.open.set()
+        self.entered = threading.Event()
+
+    def tokenize(self, texts: Sequence[str], *, kind: Kind) -> list[list[int]]:
+        return [[666] if text == "boom" else [1] * max(1, len(text.encode())) for text in texts]
+
+    def forward(self, batch: Sequence[Sequence[int]]) -> np.ndarray:
+        self.entered.set()
+        assert self.open.wait(10)
+        if [666] in [list(ids) for ids in batch]:
+            raise RuntimeError("boom")
+        self.batches.append(len(batch))
+        self.seen += [len(ids) for ids in batch]
+        return np.array([[len(ids), 1.0] for ids in batch], np.float32)
+
+
+@pytest.fixture(params=["fake", "real"])
+def contract_encoder(request, encoder: Encoder) -> TextEncoder:
+    return PausableEncoder() if request.param == "fake" else encoder
+
+
+@pytest.fixture
+def fake() -> PausableEncoder:
+    return PausableEncoder()
+
+
+def started(encoder: TextEncoder, *, batch_tokens: int = 64, queue_texts: int = 100) -> Batcher:
+    batcher = Batcher(encoder, batch_tokens=batch_tokens, queue_texts=queue_texts)
+    batcher.start()
+    return batcher
+
+
+def test_results_equal_encoding_alone(contract_encoder: TextEncoder) -> None:
+    texts = ["a", "a longer text", "b" * 30, "c"]
+    alone = [contract_encoder.forward(contract_encoder.tokenize([t], kind="query"))[0] for t in texts]
+    batcher = started(contract_encoder)
+    futures = [batcher.submit([text], kind="query") for text in texts]
+    futures.append(batcher.submit(texts, kind="query"))
+    results = [future.result(timeout=30) for future in futures]
+    batcher.stop()
+    for vector, expected in zip([r[0] for r in results[:-1]], alone, strict=True):
+        assert np.abs(vector - expected).max() < 2e-5
+    assert np.abs(results[-1] - np.stack(alone)).max() < 2e-5
+
+
+def test_what_waits_is_batched_together(fake: PausableEncoder) -> None:
+    batcher = started(fake)
+    fake.open.clear()
+    first = batcher.submit(["first"], kind="query")
+    fake.entered.wait(5)
+    rest = [batcher.submit(["ab"], kind="query") for _ in range(10)]
+    fake.open.set()
+    wait([first, *rest], timeout=10)
+    batcher.stop()
+    assert fake.batches == [1, 10]
+
+
+def test_budget_splits_batches(fake: PausableEncoder) -> None:
+    batcher = started(fake, batch_tokens=10)
+    batcher.submit(["aaaa"] * 5, kind="query").result(timeout=10)
+    batcher.stop()
+    assert max(fake.batches) == 2
+
+
+def test_cancelled_work_is_dropped_before_packing(fake: PausableEncoder) -> None:
+    batcher = started(fake)
+    fake.open.clear()
+    batcher.submit(["x"], kind="query")
+    fake.entered.wait(5)
+    gone = batcher.submit(["gone!"], kind="query")
+    kept = batcher.submit(["kept"], kind="query")
+    assert gone.cancel()
+    fake.open.set()
+    kept.result(timeout=10)
+    batcher.stop()
+    assert len("gone!") not in fake.seen
+
+
+def test_full_queue_refuses_by_name_and_recovers(fake: PausableEncoder) -> None:
+    batcher = started(fake, queue_texts=2)
+    fake.open.clear()
+    running = batcher.submit(["x"], kind="query")
+    fake.entered.wait(5)
+    waiting = batcher.submit(["a", "b"], kind="query")
+    with pytest.raises(EngineOverloaded, match="at most 2"):
+        batcher.submit(["c"], kind="query")
+    fake.open.set()
+    wait([running, waiting], timeout=10)
+    assert batcher.submit(["c"], kind="query").result(timeout=10).shape == (1, 2)
+    batcher.stop()
+
+
+def test_failure_reaches_every_waiter_and_the_next_batch_works(fake: PausableEncoder) -> None:
+    batcher = started(fake)
+    fake.open.clear()
+    batcher.submit(["x"], kind="query")
+    fake.entered.wait(5)
+    waiters = [batcher.submit(["boom"], kind="query"), batcher.submit(["y"], kind="query")]
+    fake.open.set()
+    for waiter in waiters:
+        with pytest.raises(EngineFailed):
+            waiter.result(timeout=10)
+    assert batcher.submit(["z"], kind="query").result(timeout=10).shape == (1, 2)
+    batcher.stop()
+
+
+def test_interactive_goes_before_bulk(fake: PausableEncoder) -> None:
+    batcher = started(fake, batch_tokens=16)
+    fake.open.clear()
+    bulk = batcher.submit(["bulk" * 60] * 20, kind="passage", bulk=True)
+    fake.entered.wait(5)
+    question = batcher.submit(["q"], kind="query")
+    fake.open.set()
+    wait([question, bulk], timeout=10)
+    batcher.stop()
+    # One bulk batch was running already; the question comes right after it.
+    assert fake.seen.index(1) == fake.batches[0]
+    assert len(fake.seen) == 21
+
+
+def test_stop_fails_the_waiting_and_the_late(fake: PausableEncoder) -> None:
+    batcher = started(fake)
+    fake.open.clear()
+    batcher.submit(["x"], kind="query")
+    fake.entered.wait(5)
+    waiting = batcher.submit(["y"], kind="query")
+    threading.Timer(0.1, fake.open.set).start()
+    batcher.stop()
+    with pytest.raises(EngineStopped):
+        waiting.result(timeout=1)
+    with pytest.raises(EngineStopped):
+        batcher.submit(["z"], kind="query")
+
+
+def test_many_threads_get_their_own_answers(fake: PausableEncoder) -> None:
+    batcher = started(fake, queue_texts=10_000)
+    wrong: list[int] = []
+
+    def ask(size: int) -> None:
+        for _ in range(50):
+            got = batcher.submit(["a" * size], kind="query").result(timeout=10)
+            if got[0][0] != size:
+                wrong.append(size)
+
+    threads = [threading.Thread(target=ask, args=(size,)) for size in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+    batcher.stop()
+    assert not wrong
