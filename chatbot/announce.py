@@ -26,12 +26,14 @@ class Announcer:
         layer = get_channel_layer()
         if layer is None:
             return
-        sending = layer.group_send(group_of(conversation_id), {"type": "conversation.changed", "seq": seq})
+        group, message = group_of(conversation_id), {"type": "conversation.changed", "seq": seq}
         if self._loop is not None:
-            # A database thread that waited for the event loop here would be missing from the next question.
-            asyncio.run_coroutine_threadsafe(sending, self._loop).add_done_callback(_log_failure)
+            # A database thread that waited for the event loop would be missing from the next question.
+            asyncio.run_coroutine_threadsafe(layer.group_send(group, message), self._loop).add_done_callback(
+                _log_failure
+            )
         else:
-            async_to_sync(lambda: sending)()
+            async_to_sync(layer.group_send)(group, message)
 
 
 def group_of(conversation_id: uuid.UUID) -> str:

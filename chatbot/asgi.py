@@ -3,6 +3,7 @@
 import asyncio
 import os
 
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatbot.settings")
@@ -18,7 +19,7 @@ from chatbot.desk import desk  # noqa: E402
 from chatbot.serving import serving  # noqa: E402
 
 
-async def lifespan(scope, receive, send) -> None:
+async def lifespan(_scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
     """Start the engine with the server and stop it with the server (ASGI lifespan protocol 2.0)."""
     while True:
         message = await receive()
@@ -27,7 +28,7 @@ async def lifespan(scope, receive, send) -> None:
                 announcer.use(asyncio.get_running_loop())
                 await asyncio.to_thread(serving.start)
                 desk.start()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 -- whatever it is, the server must hear of it
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
             await send({"type": "lifespan.startup.complete"})

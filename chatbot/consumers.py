@@ -7,6 +7,7 @@ table in order of their sequence numbers, whoever wrote them and on whichever no
 import asyncio
 import logging
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -85,7 +86,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         """Accept, then refuse by name: a browser can read an error frame, but not a failed handshake."""
         self._pumping = asyncio.Lock()
-        self._leave_desk = lambda: None
+        self._leave_desk: Callable[[], None] = lambda: None
         self._outbox: asyncio.Queue[dict[str, object] | Event] = asyncio.Queue()
         self._sender: asyncio.Task[None] | None = None
         route = self.scope["url_route"]["kwargs"]
@@ -139,7 +140,9 @@ class ChatConsumer(AsyncWebsocketConsumer):
             case Hello():
                 await self._hello(frame)
             case _ if self.conversation_id is None:
-                raise Refused("bad_frame", _("The conversation has not been opened yet. Please reload the page."))
+                raise Refused(
+                    "bad_frame", _("The conversation has not been opened yet. Please reload the page.")
+                )
             case Message():
                 await self._message(frame)
             case SwitchLocale():
@@ -229,7 +232,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         if posted.answerable:
             desk.answer(posted.event, profile_id=self.profile.pk)
         if posted.repeated:
-            await self._send(event_frame(posted.event))
+            await self._send(self._frame(posted.event))
         else:
             await self._send_event(posted.event)
 
@@ -276,7 +279,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         async with self._pumping:
             if event.seq == self.sent_seq + 1:
                 self.sent_seq = event.seq
-                await self._send(event_frame(event))
+                await self._send(self._frame(event))
         if event.seq > self.sent_seq:
             await self._pump()
 
@@ -288,7 +291,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
             while found := await in_database(events_after, self.conversation_id, self.sent_seq):
                 for event in found:
                     self.sent_seq = event.seq
-                    await self._send(event_frame(event))
+                    await self._send(self._frame(event))
                 if len(found) < EVENTS_PER_READ:
                     return
 
@@ -308,7 +311,12 @@ class ChatConsumer(AsyncWebsocketConsumer):
         try:
             return serving.bundle(self.profile.pk)
         except NotServed:
-            raise Refused("overloaded", _("The chat is just starting. Please try again."), retry_after=3) from None
+            raise Refused(
+                "overloaded", _("The chat is just starting. Please try again."), retry_after=3
+            ) from None
+
+    def _frame(self, event: Event) -> dict[str, object]:
+        return event_frame(event, image_hosts=self.profile.tenant.image_hosts)
 
     async def _refuse(self, refusal: Refused) -> None:
         await self._send(refusal.frame())

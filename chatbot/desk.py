@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error as DatabaseError
 
 from chatbot import services
 from chatbot.answering import events, pipeline
 from chatbot.answering.events import Answer, Delta, Question
 from chatbot.database import in_database
-from chatbot.engine.errors import EngineError, EngineOverloaded, EngineStopped
+from chatbot.engine.errors import EngineError, EngineOverloaded
 from chatbot.models import Event
 from chatbot.serving import NotServed, Serving, serving
 
@@ -40,7 +41,6 @@ class Listener(Protocol):
         """Hear of a stored answer before the wake-up that every node gets."""
 
 
-
 @dataclass(eq=False)
 class _Turn:
     """One visitor message being answered."""
@@ -52,6 +52,7 @@ class _Turn:
     shown: str = ""
     stopped: bool = False
     task: asyncio.Task[None] | None = field(default=None, repr=False)
+    composing: asyncio.Task[Answer] | None = field(default=None, repr=False)
 
 
 class Desk:
@@ -90,14 +91,17 @@ class Desk:
             return
         before = queue[-1].task if queue else None
         queue.append(turn)
-        turn.task = asyncio.create_task(self._run(turn, before), name=f"answer {turn.conversation_id} {turn.seq}")
+        turn.task = asyncio.create_task(
+            self._run(turn, before), name=f"answer {turn.conversation_id} {turn.seq}"
+        )
 
     def stop_answers(self, conversation_id: uuid.UUID) -> None:
         """Stop the conversation's running answers; what was shown is stored and marked as stopped."""
         for turn in self._turns.get(conversation_id, ()):
-            if not turn.stopped and turn.task is not None:
-                turn.stopped = True
-                turn.task.cancel()
+            turn.stopped = True
+            # Only this is cancelled: an answer that is complete is stored, and a queued one keeps its place.
+            if turn.composing is not None:
+                turn.composing.cancel()
 
     def listen(self, conversation_id: uuid.UUID, listener: Listener) -> Callable[[], None]:
         """Let a socket hear the conversation's answers as they are written; returns what ends that."""
@@ -116,16 +120,20 @@ class Desk:
         try:
             if before is not None:
                 await asyncio.wait([before])
-            answer = await self._compose(turn)
-        except asyncio.CancelledError:
-            if not turn.stopped:
-                self._forget(turn)
-                raise
-            answer = self._ending(turn, events.STOPPED, turn.shown)
-        try:
-            await self._store(turn, answer)
+            await self._store(turn, await self._answer_or_stop(turn))
         finally:
             self._forget(turn)
+
+    async def _answer_or_stop(self, turn: _Turn) -> Answer:
+        """Return the answer, or what was shown of it when the visitor stopped it."""
+        if not turn.stopped:
+            turn.composing = asyncio.create_task(self._compose(turn))
+            try:
+                return await turn.composing
+            except asyncio.CancelledError:
+                if not turn.stopped:
+                    raise
+        return self._ending(turn, events.STOPPED, turn.shown)
 
     async def _compose(self, turn: _Turn) -> Answer:
         """Return the answer, or the persona's apology where it failed: every waiter gets a message."""
@@ -142,10 +150,9 @@ class Desk:
         """Run the pipeline, passing deltas on; a full engine queue is waited for until the deadline."""
         while True:
             bundle = self._serving.bundle(turn.profile_id)
-            if self._serving.engine is None:
-                raise EngineStopped("The engine has not started.")
+            encoder = self._serving.running_engine()
             try:
-                async for item in pipeline.answer(turn.question, bundle=bundle, encoder=self._serving.engine):
+                async for item in pipeline.answer(turn.question, bundle=bundle, encoder=encoder):
                     if isinstance(item, Answer):
                         return item
                     turn.shown += item.text
@@ -168,14 +175,21 @@ class Desk:
         for attempt in range(1, 9):
             try:
                 event = await in_database(
-                    services.answer_post, conversation_id=turn.conversation_id, reply_to=turn.seq, answer=answer
+                    services.answer_post,
+                    conversation_id=turn.conversation_id,
+                    reply_to=turn.seq,
+                    answer=answer,
                 )
-                for listener in self._heard_by(turn):
-                    listener.event(event)
+            except ObjectDoesNotExist:
+                logger.info("Conversation %s was deleted before its answer was stored", turn.conversation_id)
                 return
             except DatabaseError:
                 logger.exception("Storing the answer to %s %d failed", turn.conversation_id, turn.seq)
                 await asyncio.sleep(RETRY_SECONDS * 2**attempt)
+            else:
+                for listener in self._heard_by(turn):
+                    listener.event(event)
+                return
         await in_database(services.turn_release, conversation_id=turn.conversation_id, seq=turn.seq)
 
     def _heard_by(self, turn: _Turn) -> tuple[Listener, ...]:

@@ -11,7 +11,10 @@ def is_allowed(origin: str | None, *, host: str, allowed: Iterable[str]) -> bool
     """
     if not origin:
         return False
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         return False
     if host and parts.netloc.lower() == host.lower():

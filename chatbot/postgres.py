@@ -49,11 +49,6 @@ class Cluster:
         return self.var_dir / "postgres"
 
     @property
-    def unfinished_dir(self) -> Path:
-        """Where a new cluster is built before it is renamed into place, whole."""
-        return self.var_dir / "postgres.unfinished"
-
-    @property
     def log(self) -> Path:
         return self.var_dir / "postgres.log"
 

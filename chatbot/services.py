@@ -110,7 +110,9 @@ def answer_post(*, conversation_id: uuid.UUID, reply_to: int, answer: Answer) ->
                 outcome=answer.outcome,
                 composed=answer.composed,
                 confidence=answer.confidence,
-                sources=[{"faq": s.key, "question": s.question, "score": round(s.score, 4)} for s in answer.sources],
+                sources=[
+                    {"faq": s.key, "question": s.question, "score": round(s.score, 4)} for s in answer.sources
+                ],
                 suggestions=[{"faq": s.key, "question": s.question} for s in answer.suggestions],
                 model=answer.model,
             )
@@ -123,7 +125,9 @@ def conversation_switch(*, conversation_id: uuid.UUID, profile: LocaleProfile) -
     """Let another locale profile of the same tenant answer from now on."""
     conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
     if conversation.tenant_id != profile.tenant_id:
-        raise ValueError(f"Profile {profile.pk} belongs to another tenant than conversation {conversation_id}.")
+        raise ValueError(
+            f"Profile {profile.pk} belongs to another tenant than conversation {conversation_id}."
+        )
     conversation.profile = profile
     conversation.save(update_fields=["profile"])
 

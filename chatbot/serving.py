@@ -21,11 +21,11 @@ from django.utils import timezone
 from chatbot import vectors
 from chatbot.answering.pipeline import Bundle
 from chatbot.answering.rank import Ranker
-from chatbot.answering.retrieve import index_texts, text_digest
+from chatbot.answering.retrieve import index_texts, make_index, text_digest
 from chatbot.engine import weights
 from chatbot.engine.encoder import Kind, Vectors
 from chatbot.engine.errors import EngineStopped
-from chatbot.engine.index import Entry, Index
+from chatbot.engine.index import Entry
 from chatbot.engine.runtime import Engine
 from chatbot.services import NODE_LOCK
 from chatbot.vectors import StoredVector
@@ -97,6 +97,12 @@ class Serving:
             return self._bundles[profile_id]
         except KeyError:
             raise NotServed(f"Locale profile {profile_id} is not served.") from None
+
+    def running_engine(self) -> Engine:
+        """Return the engine. Raises EngineStopped before `start`."""
+        if self.engine is None:
+            raise EngineStopped("The engine has not started.")
+        return self.engine
 
     def is_ready(self) -> bool:
         """Say whether the model is loaded and the FAQs have been read once."""
@@ -178,11 +184,11 @@ class Serving:
                 wanted[row_id, text_digest("query", question)] = ("query", question)
         found = self._vectors(profile, wanted)
         dim = self.engine.encoder.dim
-        index = Index(
+        index = make_index(
             entries,
             questions=_stack([found[i, text_digest("query", q)] for i, qs, _ in texts for q in qs], dim),
             passages=_stack([found[i, text_digest("passage", passage)] for i, _, passage in texts], dim),
-            tokens=self.engine.tokens([q for _, questions, _ in texts for q in questions]),
+            tokenize=self.engine.tokens,
         )
         return Bundle(
             profile_id=profile.pk,

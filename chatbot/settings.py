@@ -6,6 +6,7 @@ Nothing is created or contacted at import: `manage.py serve` starts what it need
 
 import os
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -49,7 +50,7 @@ def env_list(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in env_str(name, default).split(",") if item.strip()]
 
 
-def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+def env_choice(name: str, default: str, choices: tuple[str, ...]) -> Any:
     """Return the variable if it is one of the choices."""
     value = env_str(name, default)
     if value not in choices:

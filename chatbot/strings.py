@@ -22,6 +22,8 @@ def chat_config(
         "dir": direction,
         "persona": persona_name,
         "max_chars": max_chars,
+        # What the socket does not take yet is not shown either.
+        "offers": {"rating": False, "handoff": False},
         "socket_path": f"/ws/chat/{tenant_slug}/{locale}/",
         "strings": chat_strings(),
     }

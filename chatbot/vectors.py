@@ -20,7 +20,9 @@ class StoredVector:
     vector: NDArray[np.float32]
 
 
-def load(*, profile_id: int, version: str, known: set[tuple[int, bytes]]) -> tuple[list[StoredVector], list[int]]:
+def load(
+    *, profile_id: int, version: str, known: set[tuple[int, bytes]]
+) -> tuple[list[StoredVector], list[int]]:
     """Return the profile's stored vectors that are among `known` texts, and the row ids of all others."""
     connection.ensure_connection()
     register_vector(connection.connection)

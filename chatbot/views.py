@@ -1,30 +1,28 @@
 """The chat page and the health check."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import wraps
 
 from babel.dates import format_time, get_day_names
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from chatbot.serving import manners_of, serving
 from chatbot.strings import chat_config
 from customers import culture
 from customers.models import LocaleProfile, Tenant
 
-View = Callable[..., HttpResponse]
-
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src {images}; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}"
 )
 
 
@@ -59,19 +57,13 @@ class HoursRow:
     times: str
 
 
-def with_policy(view: View) -> View:
-    """Send the Content-Security-Policy: the page runs nothing but this site's own scripts."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        response = view(request, *args, **kwargs)
-        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        return response
-
-    return wrapped
+def send_policy(response: HttpResponse, *, image_hosts: Iterable[str], ancestors: str = "'none'") -> None:
+    """Send the Content-Security-Policy: the page runs this site's scripts alone, and shows these hosts' images."""
+    images = " ".join(["'self'", "data:", *(f"https://{host}" for host in image_hosts)])
+    response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.format(images=images, ancestors=ancestors)
 
 
-@require_GET
+@require_safe
 @never_cache
 def health(_request: HttpRequest) -> JsonResponse:
     """Say whether this process can answer: 200 when it can, 503 while it starts or stops."""
@@ -79,7 +71,7 @@ def health(_request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok" if ready else "starting"}, status=200 if ready else 503)
 
 
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Send the visitor to the only tenant, or to the first one, in the best locale."""
     tenant = Tenant.objects.filter(is_active=True, profiles__is_active=True).order_by("pk").first()
@@ -88,23 +80,23 @@ def home(request: HttpRequest) -> HttpResponse:
     return choose_locale(request, tenant.slug)
 
 
-@require_GET
+@require_safe
 def choose_locale(request: HttpRequest, tenant: str) -> HttpResponse:
     """Send the visitor to the tenant's locale that the browser's languages ask for."""
     found = _tenant(tenant)
     offered = list(_profiles(found).values_list("locale", flat=True))
     if not offered:
         raise Http404
-    wanted = [tag for tag, _quality in parse_accept_lang_header(request.headers.get("Accept-Language", "").lower())]
+    header = parse_accept_lang_header(request.headers.get("Accept-Language", "").lower())
+    wanted = [tag for tag, quality in header if quality > 0]
     default = found.default_locale if found.default_locale in offered else offered[0]
     response = redirect("chat", tenant=found.slug, locale=culture.best_locale(wanted, offered, default))
     response["Vary"] = "Accept-Language"
     return response
 
 
-@require_GET
+@require_safe
 @never_cache
-@with_policy
 def chat(request: HttpRequest, tenant: str, locale: str) -> HttpResponse:
     """Show the chat page of one tenant in one locale."""
     found = _tenant(tenant)
@@ -115,7 +107,11 @@ def chat(request: HttpRequest, tenant: str, locale: str) -> HttpResponse:
     if profile.locale != locale:
         return redirect("chat", tenant=found.slug, locale=profile.locale)
     with translation.override(culture.django_language(profile.locale, dict(settings.LANGUAGES))):
-        return render(request, "chat/page.html", _page(found, profile, list(profiles.values())))
+        response = render(request, "chat/page.html", _page(found, profile, list(profiles.values())))
+    send_policy(response, image_hosts=found.image_hosts)
+    # The locale middleware would name the browser's language.
+    response["Content-Language"] = profile.locale
+    return response
 
 
 def _page(tenant: Tenant, profile: LocaleProfile, profiles: list[LocaleProfile]) -> dict[str, object]:
@@ -191,5 +187,5 @@ def _tenant(slug: str) -> Tenant:
     return found
 
 
-def _profiles(tenant: Tenant):
+def _profiles(tenant: Tenant) -> "QuerySet[LocaleProfile]":
     return LocaleProfile.objects.filter(tenant=tenant, is_active=True).order_by("locale")

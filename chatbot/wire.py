@@ -16,7 +16,9 @@ TOKEN_MAX_CHARS = 128
 class Refused(Exception):
     """A frame that is answered with an `error` frame: its code, a sentence in the visitor's language, a wait."""
 
-    def __init__(self, code: str, text: str, *, retry_after: float | None = None, close: int | None = None) -> None:
+    def __init__(
+        self, code: str, text: str, *, retry_after: float | None = None, close: int | None = None
+    ) -> None:
         super().__init__(code)
         self.code, self.text, self.retry_after, self.close = code, text, retry_after, close
 
@@ -99,7 +101,9 @@ def _hello(data: dict[str, Any]) -> Hello:
     token, last_seq = data.get("token"), data.get("last_seq", 0)
     if not isinstance(last_seq, int) or isinstance(last_seq, bool) or not 0 <= last_seq < 2**31:
         raise _bad(_("This message could not be read."))
-    if token is not None and not (isinstance(token, str) and 0 < len(token) <= TOKEN_MAX_CHARS):
+    if token is not None and not (
+        isinstance(token, str) and token.isascii() and 0 < len(token) <= TOKEN_MAX_CHARS
+    ):
         raise bad_token()
     return Hello(token=token, last_seq=last_seq)
 
@@ -117,7 +121,7 @@ def _message_text(data: dict[str, Any]) -> str:
     if not isinstance(raw, str):
         raise _bad(_("This message could not be read."))
     # Lone surrogates and NUL cannot be stored in Postgres; other controls could hide text from whoever reads it.
-    text = "".join(c for c in raw if c in "\n\t" or not (c < " " or "\x7f" <= c < "\xa0" or "\ud800" <= c <= "\udfff"))
+    text = "".join(c for c in raw if c in "\n\t" or not (c < " " or "\x7f" <= c < "\xa0" or _is_surrogate(c)))
     text = text.strip()
     if not text:
         raise _bad(_("Please write your question first."))
@@ -132,9 +136,18 @@ def _message_text(data: dict[str, Any]) -> str:
 
 def _string(data: dict[str, Any], name: str, limit: int) -> str:
     value = data.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= limit or "\x00" in value:
+    # NUL and lone surrogates can be neither stored nor looked up.
+    if (
+        not isinstance(value, str)
+        or not 0 < len(value) <= limit
+        or any(c == "\0" or _is_surrogate(c) for c in value)
+    ):
         raise _bad(_("This message could not be read."))
     return value
+
+
+def _is_surrogate(character: str) -> bool:
+    return "\ud800" <= character <= "\udfff"
 
 
 def _bad(text: str) -> Refused:

@@ -31,7 +31,7 @@ class TenantAdmin(TenantScopedAdmin):
     form = TenantForm
     list_display = ("name", "slug", "default_locale", "is_active")
     search_fields = ("name", "slug")
-    fields = ("name", "slug", "default_locale", "allowed_origins", "is_active")
+    fields = ("name", "slug", "default_locale", "allowed_origins", "image_hosts", "is_active")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

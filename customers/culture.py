@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from babel import Locale, UnknownLocaleError
 
+from customers.faq_file.locales import normalise_tag
+
 PHRASES = (
     "ai_disclosure",
     "decline",
@@ -34,12 +36,8 @@ def parse_locale(tag: str) -> Locale | None:
 
 def canonical_locale(tag: str) -> str | None:
     """Return the tag in BCP 47's recommended case ("zh_cn" -> "zh-CN"), or None when CLDR does not know it."""
-    parts = tag.strip().replace("_", "-").split("-")
-    cased = [parts[0].lower()]
-    for part in parts[1:]:
-        cased.append(part.title() if len(part) == 4 and part.isalpha() else part.upper())
-    canonical = "-".join(cased)
-    return canonical if parse_locale(canonical) else None
+    canonical = normalise_tag(tag)
+    return canonical if canonical and parse_locale(canonical) else None
 
 
 def language_of(tag: str) -> str:
@@ -64,7 +62,8 @@ def best_locale(wanted: Sequence[str], offered: Sequence[str], default: str) -> 
     """Pick the offered locale that fits the wanted tags best, in their order.
 
     An exact tag wins, then the same language (RFC 4647 lookup, extended to sibling regions: a Spanish
-    speaker from Chile is better served in es-MX than in English).
+    speaker from Chile is better served in es-MX than in English). Among siblings the one in the same script
+    wins, then the default.
     """
     by_tag = {tag.lower(): tag for tag in offered}
     for tag in wanted:
@@ -72,8 +71,15 @@ def best_locale(wanted: Sequence[str], offered: Sequence[str], default: str) -> 
             return exact
         same_language = [other for other in offered if language_of(other) == language_of(tag)]
         if same_language:
-            return same_language[0]
+            return max(
+                same_language, key=lambda other: (_script_of(other) == _script_of(tag), other == default)
+            )
     return default
+
+
+def _script_of(tag: str) -> str | None:
+    locale = parse_locale(tag)
+    return locale.script if locale is not None else None
 
 
 def django_language(tag: str, available: Iterable[str]) -> str:

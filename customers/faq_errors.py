@@ -73,6 +73,11 @@ REFUSALS = {
     "too_many_sheets": _(
         "The workbook has {count} sheets and the limit is {limit}. Split it into several files."
     ),
+    "too_much_text": _("The file holds more than {limit} characters of text. Split it into smaller files."),
+    "too_many_merged": _("The workbook has more than {limit} merged ranges. Unmerge its cells."),
+    "document_too_long": _(
+        "The document has {count} characters and the limit is {limit}. Split it into several."
+    ),
     "too_many_values": _("The file has more than {limit} values. Split it into smaller files."),
     "too_deep": _(
         "The {format} in the file is nested too deeply to be a FAQ. Export it again as a plain list."

@@ -38,7 +38,9 @@ def drafts_by_locale(rows: Iterable[FaqRow]) -> dict[str, list[FaqDraft]]:
     return drafts
 
 
-def read_drafts(data: bytes, *, filename: str, locale: str, locales: Collection[str] | None = None) -> list[FaqDraft]:
+def read_drafts(
+    data: bytes, *, filename: str, locale: str, locales: Collection[str] | None = None
+) -> list[FaqDraft]:
     """Read a file that must be wholly good, of one locale. Raises UnreadableFile or faq_file's FileRefused."""
     parsed = parse(data, filename=filename, locale=locale, locales=locales)
     if parsed.errors or parsed.missing or parsed.needs_encoding:

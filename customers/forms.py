@@ -29,7 +29,7 @@ from customers.fields import (
     TextsField,
     refuse_control_characters,
 )
-from customers.models import FaqEntry, FaqQuestion, LocaleProfile, Tenant
+from customers.models import FaqEntry, FaqQuestion, LocaleProfile, Tenant, validate_image_host
 from customers.services import FaqDraft
 
 PHRASE_LIMIT = 2_000
@@ -83,13 +83,37 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
             "Sites that may open the chat, one per line, such as https://shop.example. This site always may."
         ),
     )
+    image_hosts = LinesField(
+        label=_("Image hosts"),
+        required=False,
+        line_limit=253,
+        most=50,
+        help_text=_(
+            "Answers may show images from these hosts, one per line, such as images.shop.example. "
+            "Images from elsewhere become links."
+        ),
+    )
 
     class Meta:
         model = Tenant
-        fields = ["name", "slug", "default_locale", "allowed_origins", "is_active"]
+        fields = ["name", "slug", "default_locale", "allowed_origins", "image_hosts", "is_active"]
 
     def clean_allowed_origins(self) -> list[str]:
         return list(dict.fromkeys(self._origin(line) for line in self.cleaned_data["allowed_origins"]))
+
+    def clean_image_hosts(self) -> list[str]:
+        return list(dict.fromkeys(self._image_host(line) for line in self.cleaned_data["image_hosts"]))
+
+    @staticmethod
+    def _image_host(line: str) -> str:
+        """Return the host in lower case and IDNA-encoded; a leading https:// and a closing slash are forgiven."""
+        host = line.lower().removeprefix("https://").removesuffix("/")
+        try:
+            host = host if host.isascii() else host.encode("idna").decode()
+        except UnicodeError:
+            pass  # the validator refuses it and names what was entered
+        validate_image_host(host)
+        return host
 
     @staticmethod
     def _origin(line: str) -> str:

@@ -1,5 +1,6 @@
 """Whom Kefu serves: tenants, their locale profiles, and their FAQ."""
 
+import re
 import zoneinfo
 
 from django.conf import settings
@@ -10,6 +11,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from customers import culture
+
+# A DNS name in lower case, IDNA-encoded, with at least one dot; no scheme, port, path or wildcard.
+IMAGE_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])")
 
 
 def validate_locale(value: str) -> None:
@@ -32,10 +36,20 @@ def validate_time_zone(value: str) -> None:
         )
 
 
+def validate_image_host(value: str) -> None:
+    """Refuse anything that is not the bare name of a host: it goes into a Content-Security-Policy."""
+    if not IMAGE_HOST.fullmatch(value):
+        raise ValidationError(
+            _("“%(value)s” is not a host such as “images.shop.example”."), params={"value": value}
+        )
+
+
 class Tenant(models.Model):
     """A business that serves its customers through Kefu."""
 
-    slug = models.SlugField(_("slug"), unique=True, help_text=_("The part of the address that names this tenant."))
+    slug = models.SlugField(
+        _("slug"), unique=True, help_text=_("The part of the address that names this tenant.")
+    )
     name = models.CharField(_("name"), max_length=200)
     default_locale = models.CharField(
         _("default locale"),
@@ -48,7 +62,16 @@ class Tenant(models.Model):
         verbose_name=_("allowed origins"),
         default=list,
         blank=True,
-        help_text=_("Sites that may open the chat, such as https://shop.example. This site itself always may."),
+        help_text=_(
+            "Sites that may open the chat, such as https://shop.example. This site itself always may."
+        ),
+    )
+    image_hosts = ArrayField(
+        models.CharField(max_length=253, validators=[validate_image_host]),
+        verbose_name=_("image hosts"),
+        default=list,
+        blank=True,
+        help_text=_("Hosts whose images answers may show, such as images.shop.example."),
     )
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
@@ -108,7 +131,10 @@ class LocaleProfile(models.Model):
         _("form of address"), max_length=16, choices=Formality.choices, default=Formality.NEUTRAL
     )
     greetings = models.JSONField(
-        _("greetings"), default=dict, blank=True, help_text=_("Texts for “morning”, “afternoon” and “evening”.")
+        _("greetings"),
+        default=dict,
+        blank=True,
+        help_text=_("Texts for “morning”, “afternoon” and “evening”."),
     )
     phrases = models.JSONField(
         _("phrases"),
@@ -116,7 +142,9 @@ class LocaleProfile(models.Model):
         blank=True,
         help_text=_("The persona's own words: %(names)s.") % {"names": ", ".join(culture.PHRASES)},
     )
-    connectives = ArrayField(models.CharField(max_length=100), verbose_name=_("connectives"), default=list, blank=True)
+    connectives = ArrayField(
+        models.CharField(max_length=100), verbose_name=_("connectives"), default=list, blank=True
+    )
     suggestions = ArrayField(
         models.CharField(max_length=200),
         verbose_name=_("suggested questions"),
@@ -126,14 +154,16 @@ class LocaleProfile(models.Model):
     )
 
     currency = models.CharField(
-        _("currency"), max_length=3, validators=[RegexValidator(r"^[A-Z]{3}$", _("Use an ISO 4217 code such as JPY."))]
+        _("currency"),
+        max_length=3,
+        validators=[RegexValidator(r"^[A-Z]{3}$", _("Use an ISO 4217 code such as JPY."))],
     )
     time_zone = models.CharField(_("time zone"), max_length=64, validators=[validate_time_zone])
     hours = models.JSONField(
         _("opening hours"),
         default=dict,
         blank=True,
-        help_text=_("When people answer, for example {\"mon\": [\"09:00-12:00\", \"13:00-18:00\"]}."),
+        help_text=_('When people answer, for example {"mon": ["09:00-12:00", "13:00-18:00"]}.'),
     )
     synonyms = models.JSONField(_("synonyms"), default=dict, blank=True)
     forbidden_claims = ArrayField(
@@ -151,7 +181,9 @@ class LocaleProfile(models.Model):
         verbose_name = _("locale profile")
         verbose_name_plural = _("locale profiles")
         ordering = ["tenant", "locale"]
-        constraints = [models.UniqueConstraint(fields=["tenant", "locale"], name="profile_locale_once_per_tenant")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "locale"], name="profile_locale_once_per_tenant")
+        ]
 
     def __str__(self) -> str:
         return f"{self.tenant} · {self.locale}"
@@ -182,9 +214,13 @@ SMALLTALK_CATEGORY = "smalltalk"
 class FaqEntry(models.Model):
     """One approved answer of one locale profile, and the questions it answers."""
 
-    profile = models.ForeignKey(LocaleProfile, models.CASCADE, related_name="faq", verbose_name=_("locale profile"))
+    profile = models.ForeignKey(
+        LocaleProfile, models.CASCADE, related_name="faq", verbose_name=_("locale profile")
+    )
     key = models.CharField(
-        _("id"), max_length=200, help_text=_("The topic's id, shared by the tenant's locales where the topic is.")
+        _("id"),
+        max_length=200,
+        help_text=_("The topic's id, shared by the tenant's locales where the topic is."),
     )
     category = models.CharField(_("category"), max_length=200, blank=True)
     answer = models.TextField(_("answer"), blank=True, help_text=_("Markdown."))
@@ -231,7 +267,9 @@ class AuditRecord(models.Model):
     tenant = models.ForeignKey(
         Tenant, models.SET_NULL, null=True, blank=True, related_name="audit", verbose_name=_("tenant")
     )
-    actor = models.CharField(_("actor"), max_length=150, help_text=_("A user name, or the command that acted."))
+    actor = models.CharField(
+        _("actor"), max_length=150, help_text=_("A user name, or the command that acted.")
+    )
     action = models.CharField(_("action"), max_length=64)
     target = models.CharField(_("target"), max_length=255)
     data = models.JSONField(_("data"), default=dict)

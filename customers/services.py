@@ -78,12 +78,12 @@ def faq_announce(*, profile_ids: Iterable[int]) -> None:
 
 @transaction.atomic
 def tenant_ensure(*, slug: str, name: str, default_locale: str, actor: str) -> Tenant:
-    """Return the tenant with this slug, creating it if there is none."""
+    """Return the tenant with this slug, creating it if there is none. Raises ValidationError."""
+    Tenant(slug=slug, name=name, default_locale=default_locale).clean_fields()
     tenant, created = Tenant.objects.get_or_create(
         slug=slug, defaults={"name": name, "default_locale": default_locale}
     )
     if created:
-        tenant.full_clean()
         audit(actor=actor, action="tenant_create", target=slug, tenant=tenant)
     return tenant
 

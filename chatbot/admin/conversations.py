@@ -59,15 +59,15 @@ def transcript(conversation: Conversation, events: Sequence[Event]) -> list[Tran
         key: reverse("admin:customers_faqentry_change", args=[pk])
         for key, pk in entries.values_list("key", "pk")
     }
-    return [_line(event, urls) for event in events]
+    return [_line(event, urls, conversation.tenant.image_hosts) for event in events]
 
 
-def _line(event: Event, urls: dict[str, str]) -> TranscriptLine:
+def _line(event: Event, urls: dict[str, str], image_hosts: list[str]) -> TranscriptLine:
     rendered = event.kind == Event.Kind.MESSAGE and event.role != Event.Role.VISITOR
     return TranscriptLine(
         event=event,
         # Safe: render_markdown sanitises.
-        html=mark_safe(render_markdown(event.text)) if rendered else None,  # noqa: S308
+        html=mark_safe(render_markdown(event.text, image_hosts=image_hosts)) if rendered else None,  # noqa: S308
         direction=culture.direction_of(event.lang) if rendered and event.lang else "auto",
         sources=_links(event.sources, urls),
         offered=_links(event.suggestions, urls),

@@ -7,7 +7,7 @@ from typing import Protocol
 from chatbot.answering import compose
 from chatbot.answering.events import Answer, Delta, Question, Source
 from chatbot.answering.rank import Candidate, Ranker
-from chatbot.answering.retrieve import has_words, prepare
+from chatbot.answering.retrieve import has_words, prepare, search
 from chatbot.engine.encoder import Vectors
 from chatbot.engine.index import Index
 from customers.culture import Manners
@@ -76,7 +76,7 @@ async def rank(text: str, *, bundle: Bundle, encoder: QueryEncoder) -> list[Cand
     """Return the candidates for a visitor's text, best first."""
     prepared = prepare(text)
     vector = await encoder.embed_query(prepared)
-    return bundle.ranker.rank(bundle.index.search(vector, encoder.tokens([prepared])[0]))
+    return bundle.ranker.rank(search(bundle.index, prepared, vector, tokenize=encoder.tokens))
 
 
 def _approved(bundle: Bundle, number: int, *, probability: float) -> Answer:

@@ -36,23 +36,28 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """What was learned: each signal's weight per part of `CONTEXT` [CONTEXT, SIGNALS], and the calibrator."""
+    """What was learned: each signal's weight per part of `CONTEXT` [CONTEXT, SIGNALS], and the calibrator.
+
+    `nothing` [CONTEXT] gives the score that "nothing here answers it" competes with.
+    """
 
     fusion: NDArray[np.float64]
+    nothing: NDArray[np.float64]
     calibrator: Calibrator
 
     def of(self, shape: Shape) -> NDArray[np.float64]:
         """Return the signals' weights [SIGNALS] for a kind of FAQ."""
-        weights: NDArray[np.float64] = np.array([1.0, shape.wordings, shape.answers]) @ self.fusion
+        weights: NDArray[np.float64] = context_of(shape) @ self.fusion
         return weights
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ranked:
-    """A ranked list: places in the signals, best first, their scores, and the calibrator's features."""
+    """A ranked list: places in the signals, best first, their scores and posteriors, and the calibrator's features."""
 
     order: NDArray[np.int64]
     scores: Vectors
+    shares: Vectors
     features: NDArray[np.float64]
 
 
@@ -80,7 +85,7 @@ class Ranker:
         weights = self.weights or default_weights()
         ranked = order(signals, weights)
         first = weights.calibrator.probability(ranked.features)
-        shares = posterior(ranked.scores)
+        shares = ranked.shares
         # What the others have is their part of the softmax, scaled so that all of it stays a probability.
         scale = min(first / shares[0], (1 - first) / max(1 - shares[0], 1e-12))
         return [
@@ -103,7 +108,14 @@ def order(signals: Signals, weights: Weights) -> Ranked:
     """Score and order at least one candidate."""
     scores = stack(signals) @ weights.of(signals.shape)
     places = np.argsort(-scores, kind="stable")
-    return Ranked(order=places, scores=scores[places], features=features_of(scores[places], signals, int(places[0])))
+    shares = posterior(scores[places], float(context_of(signals.shape) @ weights.nothing))
+    features = features_of(float(shares[0]), float(signals.prototype[places[0]]), signals.shape)
+    return Ranked(order=places, scores=scores[places], shares=shares, features=features)
+
+
+def context_of(shape: Shape) -> NDArray[np.float64]:
+    """Return how much of each part of `CONTEXT` a kind of FAQ has: [CONTEXT]."""
+    return np.array([1.0, shape.wordings, shape.answers])
 
 
 def stack(signals: Signals) -> NDArray[np.float64]:
@@ -118,6 +130,7 @@ def weights_to_json(weights: Weights) -> dict[str, Any]:
             part: dict(zip(SIGNALS, map(float, row), strict=True))
             for part, row in zip(CONTEXT, weights.fusion, strict=True)
         },
+        "nothing": dict(zip(CONTEXT, map(float, weights.nothing), strict=True)),
         "calibrator": {"intercept": weights.calibrator.intercept, "weights": dict(weights.calibrator.weights)},
     }
 
@@ -126,6 +139,7 @@ def weights_from_json(data: Mapping[str, Any]) -> Weights:
     """Read what `weights_to_json` gave. Raises RankerError."""
     try:
         fusion = np.array([[float(data["fusion"][part][name]) for name in SIGNALS] for part in CONTEXT])
+        nothing = np.array([float(data["nothing"][part]) for part in CONTEXT])
         calibrator = Calibrator(
             intercept=float(data["calibrator"]["intercept"]),
             weights={name: float(data["calibrator"]["weights"][name]) for name in FEATURES},
@@ -135,6 +149,7 @@ def weights_from_json(data: Mapping[str, Any]) -> Weights:
             f"The ranker's weights are not what this version of Kefu reads ({error!r}). Fit them again: "
             "python -m chatbot.learning.fit --help"
         ) from error
-    if not np.isfinite(fusion).all() or not np.isfinite([calibrator.intercept, *calibrator.weights.values()]).all():
+    numbers = [*fusion.ravel(), *nothing, calibrator.intercept, *calibrator.weights.values()]
+    if not np.isfinite(numbers).all():
         raise RankerError("The ranker's weights hold a number that is not finite. Fit them again.")
-    return Weights(fusion=fusion, calibrator=calibrator)
+    return Weights(fusion=fusion, nothing=nothing, calibrator=calibrator)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from chatbot.engine.encoder import Kind, Vectors
 from chatbot.engine.index import Entry, Index, Signals
+from chatbot.engine.ngrams import fold
 
 Embed = Callable[[Sequence[str], Kind], Vectors]
 Tokenize = Callable[[list[str]], list[list[int]]]
@@ -66,5 +67,5 @@ def search(index: Index, text: str, vector: Vectors, *, tokenize: Tokenize) -> S
 
 
 def lexical(text: str) -> str:
-    """Return a text as its words are compared."""
-    return prepare(text)
+    """Return a text as its words are compared: case, width, accents and letter forms made equal."""
+    return fold(prepare(text))

@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from django.conf import settings
 
@@ -24,7 +25,9 @@ HELD_P99_MS = 1000.0
 def questions() -> list[str]:
     """Return enough different questions that the cache of query vectors cannot help."""
     with (FOLDER / "faq" / f"{LOCALE}.csv").open(newline="") as file:
-        known = [text for row in csv.DictReader(file) for text in (row["question"], *row["alternates"].split("\n"))]
+        known = [
+            text for row in csv.DictReader(file) for text in (row["question"], *row["alternates"].split("\n"))
+        ]
     return [f"{text} ({number})" for number in range(12) for text in known]
 
 
@@ -91,6 +94,5 @@ def _load(server: RunningServer, asked: _Questions, *, rate: float, seconds: flo
 
 def _rss_mb(pid: int) -> float:
     """Return a process's resident memory in MB (Linux)."""
-    with open(f"/proc/{pid}/statm") as file:
-        pages = int(file.read().split()[1])
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return round(pages * resource.getpagesize() / 1e6, 1)

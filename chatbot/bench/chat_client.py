@@ -5,6 +5,7 @@ the measurement down ("coordinated omission").
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -38,6 +39,12 @@ class Visitor:
         self.sent_at: dict[str, float] = {}
         self.client_of: dict[int, str] = {}
         self.latencies: list[float] = []
+        self._done = asyncio.Condition()
+
+    async def answered_all(self) -> None:
+        """Wait until every question sent has its answer."""
+        async with self._done:
+            await self._done.wait_for(lambda: len(self.latencies) == len(self.sent_at))
 
     async def ask(self, text: str) -> None:
         """Send one question."""
@@ -56,9 +63,13 @@ class Visitor:
                 self.client_of[frame["seq"]] = frame["client_id"]
             elif frame["role"] == "bot" and frame["outcome"] != "failed":
                 self.latencies.append((now - self.sent_at[self.client_of[frame["reply_to"]]]) * 1000)
+                async with self._done:
+                    self._done.notify_all()
 
 
-async def load(*, port: int, path: str, questions: list[str], rate: float, seconds: float, sockets: int) -> Load:
+async def load(
+    *, port: int, path: str, questions: list[str], rate: float, seconds: float, sockets: int
+) -> Load:
     """Ask `rate` questions a second for some seconds over a number of sockets."""
     origin = f"http://127.0.0.1:{port}"
     visitors = []
@@ -73,9 +84,9 @@ async def load(*, port: int, path: str, questions: list[str], rate: float, secon
     for number in range(count):
         await asyncio.sleep(max(0.0, start + number / rate - time.perf_counter()))
         await visitors[number % sockets].ask(questions[number % len(questions)])
-    deadline = time.perf_counter() + ANSWER_SECONDS_MAX
-    while sum(len(v.latencies) for v in visitors) < count and time.perf_counter() < deadline:
-        await asyncio.sleep(0.05)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ANSWER_SECONDS_MAX):
+            await asyncio.gather(*(visitor.answered_all() for visitor in visitors))
     for listener in listeners:
         listener.cancel()
     for visitor in visitors:

@@ -19,7 +19,9 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def paired(ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int) -> tuple[float, float, float]:
+def paired(
+    ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int
+) -> tuple[float, float, float]:
     """Time both in turn; return our median, their median, and the median of the ratios theirs / ours.
 
     Pairs share the machine's mood, so the ratio holds when its speed drifts.

@@ -49,7 +49,9 @@ def running_server(*, environment: Mapping[str, str] | None = None) -> Iterator[
     port = free_port()
     # A database of its own, whatever this process uses: a load test must not write into anybody's chats.
     env = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"}
-    env |= {"KEFU_VAR_DIR": str(var_dir), "LOG_LEVEL": "WARNING", "PYTHONUNBUFFERED": "1"} | dict(environment or {})
+    env |= {"KEFU_VAR_DIR": str(var_dir), "LOG_LEVEL": "WARNING", "PYTHONUNBUFFERED": "1"} | dict(
+        environment or {}
+    )
     log = (var_dir / "serve.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, str(settings.BASE_DIR / "manage.py"), "serve", "--port", str(port)],

@@ -91,7 +91,9 @@ class Batcher:
                 raise EngineStopped("The engine is not running.")
             queue = self._bulk if bulk else self._interactive
             if not bulk and len(queue) + len(ids) > self._queue_texts:
-                raise EngineOverloaded(f"{len(queue)} texts are waiting already; at most {self._queue_texts} may.")
+                raise EngineOverloaded(
+                    f"{len(queue)} texts are waiting already; at most {self._queue_texts} may."
+                )
             queue.extend((job, row) for row in range(len(ids)))
             self._wake.notify()
         return job.future

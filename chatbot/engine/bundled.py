@@ -58,7 +58,9 @@ class Q4File:
     def matrix(self, name: str, rows: int) -> torch.Tensor:
         """Return a 4-bit matrix [rows, columns], dequantised to fp32."""
         count, offset = self.tensors[name]
-        blocks = np.frombuffer(self.data, np.dtype([("d", "<f2"), ("q", "u1", BLOCK // 2)]), count // BLOCK, offset)
+        blocks = np.frombuffer(
+            self.data, np.dtype([("d", "<f2"), ("q", "u1", BLOCK // 2)]), count // BLOCK, offset
+        )
         weights = np.empty((len(blocks), BLOCK), np.float32)
         weights[:, : BLOCK // 2] = blocks["q"] & 15
         weights[:, BLOCK // 2 :] = blocks["q"] >> 4

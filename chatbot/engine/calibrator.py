@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chatbot.engine.encoder import Vectors
-from chatbot.engine.index import Signals
+from chatbot.engine.index import Shape
 
-FEATURES = ("log_odds", "lead", "prototype", "size")
+FEATURES = ("log_odds", "prototype", "prototype_wordings", "prototype_answers", "wordings", "answers")
 # The list's shape is judged by its first candidates: further down it depends on how many were retrieved.
 FIELD = 12
 
@@ -31,25 +31,22 @@ class Calibrator:
         return float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
 
 
-def posterior(ordered: Vectors) -> Vectors:
-    """Return the softmax over the first `FIELD` scores, highest first; the rest get 0."""
-    shares = np.zeros(len(ordered))
-    shares[:FIELD] = np.exp(ordered[:FIELD] - ordered[0])
-    return shares / shares.sum()
+def posterior(ordered: Vectors, nothing: float) -> Vectors:
+    """Return the softmax of the first `FIELD` scores, highest first, with "nothing answers" beside them.
 
-
-def features_of(ordered: Vectors, signals: Signals, best: int) -> NDArray[np.float64]:
-    """Return `FEATURES` of a ranked list: its scores, highest first, and its best candidate's place in the signals.
-
-    `log_odds` of the best against the others, `lead` of its score over the mean of the field, its `prototype`
-    cosine, and the FAQ's `size`.
+    The rest get 0, so the shares add up to one less that of "nothing answers".
     """
-    share = float(posterior(ordered)[0])
-    return np.array(
-        [
-            np.log((share + 1e-6) / (1 - share + 1e-6)),
-            float(ordered[0] - ordered[:FIELD].mean()),
-            float(signals.prototype[best]),
-            signals.shape.size,
-        ]
-    )
+    top = max(float(ordered[0]), nothing)
+    shares = np.zeros(len(ordered))
+    shares[:FIELD] = np.exp(ordered[:FIELD] - top)
+    return shares / (shares.sum() + np.exp(nothing - top))
+
+
+def features_of(share: float, prototype: float, shape: Shape) -> NDArray[np.float64]:
+    """Return `FEATURES` of a ranked list: of its best candidate's share of the softmax and `prototype` cosine.
+
+    What a cosine means depends on how many wordings and how much of an answer the FAQ's entries have.
+    """
+    context = np.array([1.0, shape.wordings, shape.answers])
+    log_odds = np.log((share + 1e-6) / (1 - share + 1e-6))
+    return np.concatenate([[log_odds], prototype * context, context[1:]])

@@ -9,14 +9,14 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
+from torch.nn import functional
 
 from chatbot.engine import hardware, weights
 from chatbot.engine.errors import WeightsError
@@ -45,10 +45,10 @@ class Linear:
     def __call__(self, x: torch.Tensor, *, gelu: bool = False) -> torch.Tensor:
         """Return x W^T + b, with GELU (erf form) if asked: [..., in] -> [..., out]."""
         if self.packed:
-            post = ("gelu", [], "none") if gelu else ("none", [], "")
+            post: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
             return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, *post)
-        y = F.linear(x, self.weight, self.bias)
-        return F.gelu(y) if gelu else y
+        y = functional.linear(x, self.weight, self.bias)
+        return functional.gelu(y) if gelu else y
 
 
 class Norm:
@@ -58,7 +58,7 @@ class Norm:
         self.weight, self.bias, self.eps = weight, bias, eps
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
 
 class Layer:
@@ -84,7 +84,7 @@ class Layer:
         """[batch, tokens, hidden] -> the same; mask [batch, 1, 1, tokens] is True where a token is real."""
         batch, tokens, hidden = x.shape
         q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
-        context = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        context = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         x = self.norm_attention(self.out(context.transpose(1, 2).reshape(batch, tokens, hidden)) + x)
         return self.norm_output(self.down(self.up(x, gelu=True)) + x)
 
@@ -166,12 +166,12 @@ class Encoder:
         ids = torch.from_numpy(padded).to(self.device)
         real = torch.from_numpy(np.arange(width) < lengths).to(self.device)
         mask = None if bool((lengths == width).all()) else real[:, None, None, :]
-        x = self._norm(F.embedding(ids, self._words) + self._positions[:width])
+        x = self._norm(functional.embedding(ids, self._words) + self._positions[:width])
         for layer in self._layers:
             x = layer(x, mask)
         x = x.float()
         pooled = x[:, 0] if self._pool_cls else (x * real[:, :, None]).sum(1) / real.sum(1, keepdim=True)
-        return F.normalize(pooled[: len(batch)], dim=-1).cpu().numpy()
+        return functional.normalize(pooled[: len(batch)], dim=-1).cpu().numpy()
 
     def encode(self, texts: Sequence[str], *, kind: Kind, batch_tokens: int = 2048) -> Vectors:
         """Encode texts in length-sorted batches; returns unit vectors [len(texts), dim]."""
@@ -207,12 +207,16 @@ class Encoder:
         positions = cast("position_embeddings.weight")[self._first_position :]
         self._positions = positions + cast("token_type_embeddings.weight")[0]
         self._norm = Norm(cast("LayerNorm.weight"), cast("LayerNorm.bias"), self._config["layer_norm_eps"])
-        self._layers = [self._layer(state, number, dtype) for number in range(self._config["num_hidden_layers"])]
+        self._layers = [
+            self._layer(state, number, dtype) for number in range(self._config["num_hidden_layers"])
+        ]
 
     def _layer(self, state: _State, number: int, dtype: torch.dtype) -> Layer:
         prefix = f"encoder.layer.{number}."
         tensors = {
-            name.removeprefix(prefix): state[name].to(self.device, dtype) for name in state if name.startswith(prefix)
+            name.removeprefix(prefix): state[name].to(self.device, dtype)
+            for name in state
+            if name.startswith(prefix)
         }
         return Layer(tensors, heads=self._config["num_attention_heads"], eps=self._config["layer_norm_eps"])
 
@@ -240,7 +244,7 @@ def pack(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return batches
 
 
-def _read_json(path: Path) -> dict:
+def _read_json(path: Path) -> dict[str, Any]:
     """Return a JSON object, or an empty one where the file is not there."""
     return json.loads(path.read_text()) if path.is_file() else {}
 

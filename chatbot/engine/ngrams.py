@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 # Combining accents of Latin, Greek and Cyrillic, Hebrew points, Arabic vowel signs and tatweel. Marks of other
 # scripts stay: in Devanagari or Thai they are letters.
 MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u065f\u0670]+")
-OTHER = re.compile(r"[\W_]+")
-# Arabic letter forms that are typed for one another, and katakana as hiragana.
-LETTERS = str.maketrans("أإآٱىةؤئ", "ااااىهءء".replace("ى", "ي")) | {
-    code: code - 0x60 for code in range(0x30A1, 0x30F7)
-}
+# What is neither letter nor digit; the ranges are scripts of India and South-East Asia, whose marks \w leaves out.
+OTHER = re.compile(r"(?:[^\w\u0900-\u0963\u0966-\u109f\u1780-\u17ff]|_)+")
+# Arabic letter forms that are typed for one another.
+LETTERS = str.maketrans("\u0623\u0625\u0622\u0671\u0649\u0629", "\u0627\u0627\u0627\u0627\u064a\u0647")
 TEXT_BITS = 21
 
 

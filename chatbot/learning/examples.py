@@ -1,6 +1,6 @@
 """Examples to learn ranking and calibration from: what the served search finds for questions whose answer is known."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,26 +67,35 @@ def hold_out(material: Material, *, folds: int, most: int, random: np.random.Gen
     return examples
 
 
+def split(group: Group) -> Iterator[tuple[list[Example], float, bool]]:
+    """Yield a group's in-scope and out-of-scope examples, what each part counts of the group, and which it is.
+
+    Every question counts a second time as out of scope: with its right candidates taken away. All that is out of
+    scope, be it so or made so, counts `OUT_OF_SCOPE` of its group, for how much of it a data set holds says little
+    about how much of it visitors ask.
+    """
+    inside = [example for example in group.examples if example.right.any()]
+    outside = [example for example in group.examples if not example.right.any()]
+    outside += [example.without_right() for example in inside]
+    for examples, share in ((inside, 1 - OUT_OF_SCOPE), (outside, OUT_OF_SCOPE)):
+        if found := [example for example in examples if len(example.right)]:
+            yield found, share, examples is inside
+
+
 def calibration_rows(
     groups: Sequence[Group], weights: Weights
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
-    """Return the calibrator's features [n, FEATURES], which lists begin rightly [n], and what each counts [n].
-
-    Every question counts a second time, a little, as out of scope: with its right candidates taken away.
-    """
-    features, right, counts = [], [], []
+    """Return the calibrator's features [n, FEATURES], which lists begin rightly [n], and what each counts [n]."""
+    features: list[NDArray[np.float64]] = []
+    right: list[bool] = []
+    counts: list[float] = []
     for group in groups:
-        share = group.weight / max(len(group.examples), 1)
-        for example in group.examples:
-            absent = example.without_right() if example.right.any() else None
-            parts = [(example, share * (1 - OUT_OF_SCOPE)), (absent, share * OUT_OF_SCOPE)]
-            for part, weight in parts:
-                if part is None or not len(part.right):
-                    continue
-                ranked = order(part.signals, weights)
+        for examples, share, _ in split(group):
+            for example in examples:
+                ranked = order(example.signals, weights)
                 features.append(ranked.features)
-                right.append(bool(part.right[ranked.order[0]]))
-                counts.append(weight)
+                right.append(bool(example.right[ranked.order[0]]))
+                counts.append(group.weight * share / len(examples))
     return np.array(features), np.array(right, bool), np.array(counts)
 
 

@@ -5,22 +5,22 @@ approach to listwise approach, ICML 2007). Both problems are convex and have a d
 second, ends at the same numbers every time, and needs nothing but numpy.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chatbot.answering.rank import CONTEXT, SIGNALS, Weights, stack
+from chatbot.answering.rank import CONTEXT, SIGNALS, Weights, context_of, stack
 from chatbot.engine.calibrator import FEATURES, Calibrator
-from chatbot.learning.examples import Group, calibration_rows
+from chatbot.learning.examples import Group, calibration_rows, split
 
 Floats = NDArray[np.float64]
 
 # Pull of fusion weights towards the prior, per unit of weight of all groups.
 FUSION_PULL = 3e-4
 # Typical spread of each calibration feature: the pull towards the prior is felt alike by all.
-SPREADS = {"log_odds": 3.0, "lead": 3.0, "prototype": 0.15, "size": 0.5}
+SPREADS = dict.fromkeys(FEATURES, 0.3) | {"log_odds": 3.0}
 CALIBRATOR_PULL = 1e-3
 NEUTRAL = Calibrator(intercept=0.0, weights=dict.fromkeys(FEATURES, 0.0) | {"log_odds": 1.0})
 STEPS = 30
@@ -38,8 +38,12 @@ def fit(
 
     Groups count by their weight, whatever their number of examples. Raises ValueError without a right candidate.
     """
-    prior = prior or Weights(fusion=np.zeros((len(CONTEXT), len(SIGNALS))), calibrator=NEUTRAL)
-    fused = replace(prior, fusion=fit_fusion(groups, prior=prior.fusion, pull=fusion_pull))
+    prior = prior or Weights(
+        fusion=np.zeros((len(CONTEXT), len(SIGNALS))), nothing=np.zeros(len(CONTEXT)), calibrator=NEUTRAL
+    )
+    target = np.column_stack([prior.fusion, prior.nothing])
+    learned = fit_fusion(groups, prior=target, pull=fusion_pull)
+    fused = replace(prior, fusion=learned[:, :-1], nothing=learned[:, -1])
     features, right, counts = calibration_rows(groups, fused)
     return replace(
         fused, calibrator=fit_calibrator(features, right, counts, prior=prior.calibrator, pull=calibrator_pull)
@@ -47,19 +51,20 @@ def fit(
 
 
 def fit_fusion(groups: Sequence[Group], *, prior: Floats, pull: float) -> Floats:
-    """Return fusion weights [CONTEXT, SIGNALS] that rank right candidates first."""
-    lists = [packed for group in groups if (packed := _pack(group)) is not None]
-    if not lists:
+    """Return weights [CONTEXT, SIGNALS + 1] that rank right candidates first, and "nothing" where none is right."""
+    lists = [packed for group in groups for packed in _pack(group)]
+    if not any(packed.inside for packed in lists):
         raise ValueError("No example has a right candidate, so there is nothing to learn ranking from.")
-    total = sum(weight for *_, weight in lists)
+    total = sum(packed.weight for packed in lists)
     weights = prior.ravel().copy()
     for _ in range(STEPS):
         slope = pull * (weights - prior.ravel())
         curve = pull * np.eye(len(weights))
-        for context, candidates, right, weight in lists:
-            slope_here, curve_here = _listwise(candidates, right, context @ weights.reshape(prior.shape))
-            slope += weight / total * np.kron(context, slope_here)
-            curve += weight / total * np.kron(np.outer(context, context), curve_here)
+        for packed in lists:
+            context, share = packed.context, packed.weight / total
+            slope_here, curve_here = _listwise(packed, context @ weights.reshape(prior.shape))
+            slope += share * np.kron(context, slope_here)
+            curve += share * np.kron(np.outer(context, context), curve_here)
         step = np.linalg.solve(curve, slope)
         weights -= step * min(1.0, LONGEST_STEP / np.abs(step).max(initial=1e-12))
         if np.abs(step).max() < 1e-4:
@@ -86,29 +91,50 @@ def fit_calibrator(features: Floats, right: NDArray[np.bool_], counts: Floats, *
     return Calibrator(intercept=intercept, weights=dict(zip(FEATURES, others, strict=True)))
 
 
-def _pack(group: Group) -> tuple[Floats, Floats, NDArray[np.bool_], float] | None:
-    """Return context [CONTEXT], candidates [n, most, SIGNALS], right [n, most] and weight; padding has -inf signals."""
-    examples = [example for example in group.examples if example.right.any()]
-    if not examples:
-        return None
-    shape = examples[0].signals.shape
-    most = max(len(example.right) for example in examples)
-    candidates = np.full((len(examples), most, len(SIGNALS)), np.nan)
-    right = np.zeros((len(examples), most), bool)
-    for row, example in enumerate(examples):
-        candidates[row, : len(example.right)] = stack(example.signals)
-        right[row, : len(example.right)] = example.right
-    return np.array([1.0, shape.wordings, shape.answers]), candidates, right, group.weight
+@dataclass(frozen=True, kw_only=True)
+class _Lists:
+    """Examples of one index side by side, "nothing" last in each: candidates [n, most + 1, SIGNALS + 1]."""
+
+    context: Floats
+    candidates: Floats
+    real: NDArray[np.bool_]
+    right: NDArray[np.bool_]
+    weight: float
+    inside: bool
 
 
-def _listwise(candidates: Floats, right: NDArray[np.bool_], weights: Floats) -> tuple[Floats, Floats]:
-    """Return slope [SIGNALS] and curvature [SIGNALS, SIGNALS] of the mean listwise loss."""
-    real = ~np.isnan(candidates[:, :, 0])
-    values = np.where(real[:, :, None], candidates, 0.0)
-    scores = np.where(real, values @ weights, -np.inf)
+def _pack(group: Group) -> Iterator[_Lists]:
+    """Yield a group's in-scope and its out-of-scope examples."""
+    for examples, share, inside in split(group):
+        most = max(len(example.right) for example in examples)
+        candidates = np.zeros((len(examples), most + 1, len(SIGNALS) + 1))
+        candidates[:, -1, -1] = 1.0
+        real = np.zeros((len(examples), most + 1), bool)
+        real[:, -1] = True
+        right = np.zeros((len(examples), most + 1), bool)
+        right[:, -1] = not inside
+        for row, example in enumerate(examples):
+            count = len(example.right)
+            candidates[row, :count, :-1] = stack(example.signals)
+            real[row, :count] = True
+            right[row, :count] = example.right
+        yield _Lists(
+            context=context_of(examples[0].signals.shape),
+            candidates=candidates,
+            real=real,
+            right=right,
+            weight=group.weight * share,
+            inside=inside,
+        )
+
+
+def _listwise(lists: _Lists, weights: Floats) -> tuple[Floats, Floats]:
+    """Return slope [SIGNALS + 1] and curvature [SIGNALS + 1, SIGNALS + 1] of the mean listwise loss."""
+    values = lists.candidates
+    scores = np.where(lists.real, values @ weights, -np.inf)
     shares = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
-    wanted = np.where(right, np.maximum(shares, 1e-30), 0.0)
+    wanted = np.where(lists.right, np.maximum(shares, 1e-30), 0.0)
     wanted /= wanted.sum(axis=1, keepdims=True)
     expected = (shares[:, :, None] * values).sum(axis=1)
     slope = (expected - (wanted[:, :, None] * values).sum(axis=1)).mean(axis=0)

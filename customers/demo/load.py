@@ -38,7 +38,15 @@ def profile_draft(file: dict[str, Any]) -> ProfileDraft:
     """Turn a profile file's tables into model fields and holidays."""
     phrases = dict(file["phrases"])
     connectives = phrases.pop("connectives")
-    names = ("brand", "currency", "time_zone", "formality", "retention_days", "suggestions", "forbidden_claims")
+    names = (
+        "brand",
+        "currency",
+        "time_zone",
+        "formality",
+        "retention_days",
+        "suggestions",
+        "forbidden_claims",
+    )
     values = {name: file[name] for name in names} | {
         "persona_name": file["persona"]["name"],
         "persona_role": file["persona"]["role"],

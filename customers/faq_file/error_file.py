@@ -5,12 +5,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from .documents import HEADERS
 from .headers import ERRORS, display_headers, find_header, recognise
 from .model import DOCUMENT_FORMATS, RowError, Sheet
 from .opening import open_file
 from .tabs import Tab
 from .text import guard, guard_quoted, unguard
 from .writer import CONTENT_TYPES, is_right_to_left, write_objects, write_table, write_workbook
+
+_Sentences = dict[tuple[str, int], list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,17 +44,20 @@ def with_error_column(
     in `parse`; `languages` and `encoding` as in `open_file`, whose FileRefused it raises.
     """
     contents = open_file(data, filename=filename, languages=languages, encoding=encoding)
-    sentences: dict[tuple[str, int], list[str]] = defaultdict(list)
+    sentences: _Sentences = defaultdict(list)
     for error in errors:
         sentences[error.sheet, error.row].append(sentence(error))
-    format_name = "xlsx" if contents.format in DOCUMENT_FORMATS else contents.format
+    sheets, format_name = contents.sheets, contents.format
+    if format_name in DOCUMENT_FORMATS:
+        sheets, sentences = _tabulated(sheets, sentences)
+        format_name = "xlsx"
     header = display_headers(header_locale)[ERRORS]
     if format_name in ("csv", "tsv"):
-        table = _table(contents.sheets[0], sentences, header, guard, mapping)[0] if contents.sheets else []
+        table = _table(sheets[0], sentences, header, guard, mapping)[0] if sheets else []
         written = write_table(table, contents.delimiter or ",")
     elif format_name in ("xlsx", "ods"):
         tabs = []
-        for position, sheet in enumerate(contents.sheets, 1):
+        for position, sheet in enumerate(sheets, 1):
             rows, header_row = _table(sheet, sentences, header, guard_quoted, mapping)
             name = sheet.name or f"Sheet {position}"
             tabs.append(
@@ -59,7 +65,7 @@ def with_error_column(
             )
         written = write_workbook(tabs, format_name)
     else:
-        written = _write_objects(contents.sheets, sentences, header, format_name)
+        written = _write_objects(sheets, sentences, header, format_name)
     return ErrorFile(
         data=written,
         filename=f"{PurePath(filename).stem}-errors.{format_name}",
@@ -67,9 +73,22 @@ def with_error_column(
     )
 
 
+def _tabulated(sheets: list[Sheet], sentences: _Sentences) -> tuple[list[Sheet], _Sentences]:
+    """A document's rows as a table, and the sentences moved to where its rows then stand."""
+    tables: list[Sheet] = []
+    moved: _Sentences = {("", 0): sentences.get(("", 0), [])}
+    for sheet in sheets:
+        rows = [(1, list(HEADERS))]
+        for place, (number, record) in enumerate(sheet.records, 2):
+            rows.append((place, [str(record[name]) for name in HEADERS]))
+            moved["", place] = sentences.get(("", number), [])
+        tables.append(Sheet(rows=rows))
+    return tables, moved
+
+
 def _table(
     sheet: Sheet,
-    sentences: dict[tuple[str, int], list[str]],
+    sentences: _Sentences,
     header: str,
     guard: Callable[[str], str],
     mapping: Mapping[str, str] | None,
@@ -77,9 +96,6 @@ def _table(
     """The sheet's rows at their own row numbers with the error column last, and the header row's number."""
     if not sheet.rows:
         return [[header]], 1
-    # A document's header has no row of its own in the file.
-    shift = 1 if sheet.rows[0][0] == 0 else 0
-    compact = {number: place for place, (number, _) in enumerate(sheet.rows, 1)} if shift else {}
     header_row, cells = sheet.rows[find_header(sheet, mapping)[0]]
     column = next((at for at, cell in enumerate(cells) if recognise(cell) == ERRORS), None)
     width = max(len(cells) for _, cells in sheet.rows)
@@ -87,8 +103,7 @@ def _table(
     pending = [text for row in {0, header_row} for text in sentences.get((sheet.name, row), [])]
     table: list[list[str]] = []
     for number, cells in sheet.rows:
-        place = compact.get(number, number)
-        table.extend([] for _ in range(place - len(table) - 1))
+        table.extend([] for _ in range(number - len(table) - 1))
         said = header if number == header_row else ""
         if number > header_row:
             said = "\n".join([*pending, *sentences.get((sheet.name, number), [])])
@@ -96,7 +111,7 @@ def _table(
         line = [*(_safe(cell, guard) for cell in cells), *[""] * (max(width, column + 1) - len(cells))]
         line[column] = guard(said)
         table.append(line)
-    return table, compact.get(header_row, header_row)
+    return table, header_row
 
 
 def _safe(cell: str, guard: Callable[[str], str]) -> str:
@@ -104,9 +119,7 @@ def _safe(cell: str, guard: Callable[[str], str]) -> str:
     return str(cell) if unguard(cell) != cell else guard(str(cell))
 
 
-def _write_objects(
-    sheets: list[Sheet], sentences: dict[tuple[str, int], list[str]], header: str, format_name: str
-) -> bytes:
+def _write_objects(sheets: list[Sheet], sentences: _Sentences, header: str, format_name: str) -> bytes:
     lists: dict[str, list[dict[str, object]]] = {}
     for sheet in sheets:
         rows = {number: dict(record) for number, record in sheet.records}

@@ -1,6 +1,7 @@
 """What a FAQ file says once it is read: rows, errors, and the limits both are held to."""
 
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,6 +17,8 @@ MAX_FILE_BYTES = 25_000_000
 MAX_ROWS = 100_000
 MAX_COLUMNS = 500
 MAX_CELLS = 3_000_000
+MAX_CHARACTERS = 100_000_000
+MAX_MERGED = 10_000
 MAX_SHEETS = 200
 CELL_LIMIT = 32_767
 """UTF-16 units in one spreadsheet cell: what Excel and LibreOffice hold without cutting."""
@@ -132,9 +135,26 @@ class ParsedFile:
 
 @dataclass(kw_only=True)
 class Budget:
-    """How many more cells one file may bring, however its sheets share them."""
+    """How much more one file may bring, however its sheets share it.
+
+    A few bytes of a packed workbook can name the same long text a million times.
+    """
 
     cells: int = MAX_CELLS
+    characters: int = MAX_CHARACTERS
+    merged: int = MAX_MERGED
+
+    def spend_characters(self, count: int) -> None:
+        """Raises FileRefused `too_much_text`."""
+        self.characters -= count
+        if self.characters < 0:
+            raise FileRefused("too_much_text", limit=MAX_CHARACTERS)
+
+    def spend_merged(self) -> None:
+        """Raises FileRefused `too_many_merged`."""
+        self.merged -= 1
+        if self.merged < 0:
+            raise FileRefused("too_many_merged", limit=MAX_MERGED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +180,7 @@ class Sheet:
     def add_row(self, number: int, cells: list[str]) -> None:
         """Appends a row of a grid.
 
-        Raises FileRefused `too_many_rows`, `too_many_columns`, `too_many_cells`.
+        Raises FileRefused `too_many_rows`, `too_many_columns`, `too_many_cells`, `too_much_text`.
         """
         if len(self.rows) >= MAX_ROWS:
             raise FileRefused("too_many_rows", limit=MAX_ROWS)
@@ -169,6 +189,7 @@ class Sheet:
         self.budget.cells -= len(cells)
         if self.budget.cells < 0:
             raise FileRefused("too_many_cells", limit=MAX_CELLS)
+        self.budget.spend_characters(sum(map(len, cells)))
         self.rows.append((number, cells))
 
 
@@ -182,7 +203,7 @@ class BadCell(str):
 
 def shorten(value: object, limit: int = 80) -> str:
     """The start of a value, fit to be shown and stored anywhere: what no text may contain reads as U+FFFD."""
-    text = str(value)
+    text = value if isinstance(value, str) else reprlib.repr(value)
     return FORBIDDEN.sub("\ufffd", text if len(text) <= limit else text[: limit - 1] + "…")
 
 

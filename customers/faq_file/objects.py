@@ -1,7 +1,8 @@
 """JSON and JSONL: from decoded text to one mapping per row."""
 
+import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from . import model
 from .model import FileRefused, RowError, Sheet, header_name, shorten
@@ -9,6 +10,8 @@ from .model import FileRefused, RowError, Sheet, header_name, shorten
 _ROW_LISTS = ("rows", "faq", "faqs", "items", "entries", "data", "questions")
 _MARKS = "[{,:"
 _MAX_MARKS = 4_000_000
+_LAST_LINE = 1_048_576
+_MAX_DEPTH = 20
 
 
 class NotANumber(float):
@@ -16,9 +19,14 @@ class NotANumber(float):
 
 
 class Repeated(dict[str, object]):
-    """An object in which `key` occurs more than once."""
+    """An object in which `key` occurs more than once; `pairs` has every occurrence where they are known."""
 
     key = ""
+    pairs: Sequence[tuple[str, object]] = ()
+
+    def as_text(self) -> str:
+        pairs = (f"{json.dumps(key)}: {_as_text(value)}" for key, value in self.pairs or self.items())
+        return "{" + ", ".join(pairs) + "}"
 
 
 def read_json(text: str) -> list[Sheet]:
@@ -58,7 +66,10 @@ def read_jsonl(text: str) -> Sheet:
     _refuse_too_many_values(text)
     sheet = Sheet(is_grid=False)
     values: list[tuple[int, object]] = []
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+    for number, line in enumerate(io.StringIO(text, newline="\n"), 1):
+        if number > _LAST_LINE:
+            raise FileRefused("too_many_rows", limit=model.MAX_ROWS)
+        line = line.rstrip("\r\n")
         if not line.strip():
             continue
         try:
@@ -84,10 +95,13 @@ def _sheet(name: str, values: Iterable[tuple[int, object]]) -> Sheet:
     for number, value in values:
         if len(sheet.records) >= model.MAX_ROWS:
             raise FileRefused("too_many_rows", limit=model.MAX_ROWS)
-        if isinstance(value, Repeated):
+        if _is_deep(value):
+            sheet.errors.append(RowError(sheet=name, row=number, value=shorten(value), code="too_deep_line"))
+            sheet.unread.append((number, shorten(value)))
+        elif isinstance(value, Repeated):
             repeated = {"key": shorten(value.key)}
             sheet.errors.append(RowError(sheet=name, row=number, code="duplicate_key", data=repeated))
-            sheet.unread.append((number, str(dict(value))))
+            sheet.unread.append((number, value.as_text()))
         elif isinstance(value, dict):
             sheet.records.append((number, value))
             keys.update(value)
@@ -95,8 +109,23 @@ def _sheet(name: str, values: Iterable[tuple[int, object]]) -> Sheet:
                 raise FileRefused("too_many_columns", limit=model.MAX_COLUMNS, count=len(keys))
         else:
             sheet.errors.append(RowError(sheet=name, row=number, value=shorten(value), code="not_an_object"))
-            sheet.unread.append((number, str(value)))
+            sheet.unread.append((number, _as_text(value)))
     return sheet
+
+
+def _as_text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _is_deep(value: object) -> bool:
+    """Whether a value nests further than any row does, and so further than it can be shown or written."""
+    level: list[object] = [value]
+    for _ in range(_MAX_DEPTH):
+        inner = [item for item in level if isinstance(item, list | dict)]
+        if not inner:
+            return False
+        level = [part for item in inner for part in (item.values() if isinstance(item, dict) else item)]
+    return True
 
 
 def _decode(text: str) -> object:
@@ -111,6 +140,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(result) == len(pairs):
         return result
     repeated = Repeated(result)
+    repeated.pairs = pairs
     seen: set[str] = set()
     for key, _ in pairs:
         if key in seen:

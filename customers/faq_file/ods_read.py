@@ -80,7 +80,9 @@ class _Content:
             self._cell = attributes if name == "table-cell" else {"covered": "true", **attributes}
             self._text = _Paragraphs()
         elif name == "s" and self._paragraph:
-            self._text.insert(" " * min(_count(attributes.get("c")), model.CELL_LIMIT + 1))
+            spaces = min(_count(attributes.get("c")), model.CELL_LIMIT + 1)
+            self._budget.spend_characters(spaces)
+            self._text.insert(" " * spaces)
         elif name == "tab" and self._paragraph:
             self._text.insert("\t")
         elif name == "line-break" and self._paragraph:
@@ -130,6 +132,7 @@ class _Content:
         columns, rows = (_count(cell.get(f"number-{side}-spanned")) for side in ("columns", "rows"))
         if (columns > 1 or rows > 1) and self.sheets:
             sheet = self.sheets[-1]
+            self._budget.spend_merged()
             data = {"range": f"{rows} × {columns}"}
             sheet.warnings.append(
                 RowError(sheet=sheet.name, row=self._row + 1, code="merged_cells", data=data)

@@ -74,7 +74,7 @@ def _open_package(data: bytes) -> Contents:
     archive = open_package(data)
     names = archive.namelist()
     if any(name.startswith("word/") for name in names):
-        return Contents(format="docx", sheets=[documents.read_docx(data)], proposed=True)
+        return Contents(format="docx", sheets=[documents.read_docx(archive)], proposed=True)
     if "xl/workbook.bin" in names:
         raise FileRefused("unsupported_format", format="XLSB")
     if any(name.startswith("xl/") for name in names):

@@ -167,7 +167,8 @@ class RowChecker:
         text = entry.text
         if len(text) > limit:
             self._report("too_long", entry.header, text, limit=limit, length=len(text))
-        elif len(text) > model.CELL_LIMIT // 2 and model.units(text) > model.CELL_LIMIT:
+            return text[:limit]
+        if len(text) > model.CELL_LIMIT // 2 and model.units(text) > model.CELL_LIMIT:
             self._report(
                 "cell_too_long", entry.header, text, limit=model.CELL_LIMIT, length=model.units(text)
             )
@@ -215,7 +216,7 @@ class RowChecker:
     def _check_active(self, entry: _Entry | None) -> bool:
         if entry is None:
             return True
-        active = parse_boolean(entry.text)
+        active = parse_boolean(entry.text[: model.NAME_LIMIT])
         if active is None:
             self._report("bad_boolean", entry.header, entry.text)
         return bool(active)

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from . import model
 from .headers import recognise
-from .model import RowError, Sheet, shorten
+from .model import FileRefused, RowError, Sheet, shorten
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SEP_LINE = re.compile(r'"?sep=(?P<delimiter>[^"\r\n])"?(?:\r\n|\r|\n|$)', re.IGNORECASE)
 _SAMPLE = 65_536
+_LAST_ROW = 1_048_576
 _END = "\x00end of file\x00"
 
 
@@ -49,6 +50,8 @@ def read_table(text: str, *, preferred: str) -> tuple[Sheet, str]:
     sheet = Sheet(fixed_width=True)
     number = start
     for number, cells in enumerate(_rows(text, delimiter), start + 1):
+        if number > _LAST_ROW:
+            raise FileRefused("too_many_rows", limit=model.MAX_ROWS)
         if cells and cells[-1].endswith(_END):
             cells[-1] = cells[-1].removesuffix(_END).removesuffix("\n")
             sheet.errors.append(RowError(row=number, value=shorten(cells[-1]), code="unclosed_quote"))

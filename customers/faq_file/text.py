@@ -16,7 +16,6 @@ _FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 _QUOTED_FORMULA = re.compile("'+[=+\\-@\t\r\n＝＋－＠]")
 _NAME_SEPARATORS = re.compile("[,;\n，；、،؛]")
 _SENTENCE_MARKS = " .,;:!?¿¡。、؟،؛।॥"
-_LINE_BREAKS = re.compile(r"\s*\n\s*")
 
 
 def clean(text: str) -> str:
@@ -29,7 +28,7 @@ def clean(text: str) -> str:
 def single_line(text: str) -> str:
     """Cleaned text whose line breaks have become single spaces."""
     text = clean(text)
-    return _LINE_BREAKS.sub(" ", text) if "\n" in text else text
+    return " ".join(filter(None, map(str.strip, text.split("\n")))) if "\n" in text else text
 
 
 def split_lines(text: str) -> list[str]:

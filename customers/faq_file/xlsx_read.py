@@ -11,6 +11,8 @@ from .packages import scan
 
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([1-9]\d{0,6})", re.ASCII)
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_MOST_ELEMENTS = 100_000
+"""Styles, sheets or relations; Excel stops at 65,490 styles."""
 _LAST_ROW = 1_048_576
 _DATE_FORMATS = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)))
 _FORMAT_LITERALS = re.compile(r'"[^"]*"|\\.|\[(?!h+\]|m+\]|s+\])[^\]]*\]|_.|\*.', re.IGNORECASE)
@@ -26,6 +28,8 @@ class _Elements:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name in self._names:
+            if len(self.found) >= _MOST_ELEMENTS:
+                raise FileRefused("broken_workbook")
             self.found.append((name, {**attributes, "parent": self.inside[-1] if self.inside else ""}))
         self.inside.append(name)
 
@@ -55,6 +59,8 @@ class _SharedStrings:
 
     def end(self, name: str) -> None:
         if name == "si":
+            if len(self.strings) >= model.MAX_CELLS:
+                raise FileRefused("too_many_cells", limit=model.MAX_CELLS)
             self.strings.append(unescape("".join(self._parts)))
         elif name == "rPh":
             self._phonetic -= 1
@@ -94,6 +100,7 @@ class _Worksheet:
             self._row = int(number) if number.isdecimal() and len(number) < 8 else self._row + 1
             self._column, self._values = 0, []
         elif name == "mergeCell":
+            self.sheet.budget.spend_merged()
             merged = {"range": attributes.get("ref", "")[:30]}
             place = _REFERENCE.match(merged["range"])
             row = int(place[2]) if place else 0
@@ -227,7 +234,7 @@ def _date_styles(archive: zipfile.ZipFile, main: str, names: set[str]) -> frozen
     scan(archive, target, styles)
     custom = {
         found.get("numFmtId", ""): re.search(
-            "[ymdhs]", _FORMAT_LITERALS.sub("", found.get("formatCode", "")), re.I
+            "[ymdhs]", _FORMAT_LITERALS.sub("", found.get("formatCode", "")[:255]), re.I
         )
         for name, found in styles.found
         if name == "numFmt"

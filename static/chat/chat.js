@@ -83,7 +83,7 @@ class KefuChat extends HTMLElement {
       { strings, format, maxChars, draftKey: `${key}:draft` },
     );
     this.#view = new MessageView({
-      strings, format, persona,
+      strings, format, persona, offers: this.#config.offers,
       choose: (suggestion, event) => this.#choose(suggestion, event),
       ask: (text) => this.#ask(text),
       rate: (seq, value, reason) => this.#delivery.passOn({ type: "rate", seq, value, reason }),

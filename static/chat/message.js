@@ -101,6 +101,7 @@ export class MessageView {
   #actions(event, conversation) {
     const { strings } = this.#page;
     if (event.outcome === "declined") {
+      if (!this.#page.offers.handoff) return [];
       return [el("button", { class: "action", type: "button", on: { click: () => this.#page.handoff() } },
         icon("person"), el("span", { text: strings.talk_to_person }))];
     }
@@ -116,7 +117,7 @@ export class MessageView {
     const label = { stopped: strings.outcome_stopped, failed: strings.outcome_failed }[event.outcome];
     const meta = el("div", { class: "meta" }, this.#time(new Date(event.at)),
       label && el("span", { class: "mark" }, icon(event.outcome === "failed" ? "alert" : "stop"), el("span", { text: label })));
-    if (event.outcome === "answered" && event.reply_to) meta.append(this.#rating(event.seq));
+    if (this.#page.offers.rating && event.outcome === "answered" && event.reply_to) meta.append(this.#rating(event.seq));
     if (!event.sources?.length) return [meta];
     const sheet = this.#sources(event);
     meta.append(this.#sourcesButton(sheet));

@@ -253,13 +253,16 @@ def test_a_stale_process_id_is_forgotten(cluster: Cluster, left_behind: str) -> 
 def test_a_kill_while_the_data_folder_is_made_leaves_nothing_in_the_way(cluster: Cluster) -> None:
     user = User(cluster)
     deadline = time.monotonic() + 20
-    while not cluster.unfinished_dir.exists():
+    while not (keepers := psutil.Process(user.process.pid).children()):
         assert time.monotonic() < deadline
-    for process in processes(cluster):
-        process.kill()
+    while not list(cluster.var_dir.glob("postgres.unfinished-*")):
+        assert time.monotonic() < deadline
+    kill(keepers[0])
     user.kill()
-    assert not (cluster.data_dir / "PG_VERSION").exists()
-    assert cluster.unfinished_dir.exists()
+    assert not cluster.data_dir.exists()
+    postgres.ensure_running(cluster.var_dir)
+    assert query(cluster, "SELECT 1") == 1
+    postgres.stop(cluster.var_dir)
     postgres.ensure_running(cluster.var_dir)
     assert query(cluster, "SELECT 1") == 1
 

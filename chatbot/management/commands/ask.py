@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -26,9 +27,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         from chatbot.serving import Serving
 
-        profile = LocaleProfile.objects.filter(
-            tenant__slug=options["tenant"], locale__iexact=options["locale"], is_active=True
-        ).first()
+        profile = (
+            LocaleProfile.objects.select_related("tenant")
+            .filter(tenant__slug=options["tenant"], locale__iexact=options["locale"], is_active=True)
+            .first()
+        )
         if profile is None:
             raise CommandError(
                 f"Tenant “{options['tenant']}” has no active locale “{options['locale']}”. "
@@ -40,19 +43,25 @@ class Command(BaseCommand):
             serving.refresh_changed(only=profile.pk)
             bundle = serving.bundle(profile.pk)
             for text in options["text"]:
-                answer = asyncio.run(decide(Question(text=text), bundle=bundle, encoder=serving.engine))
-                self.stdout.write(json.dumps(_event(answer), ensure_ascii=False) if options["json"] else _lines(answer))
+                answer = asyncio.run(
+                    decide(Question(text=text), bundle=bundle, encoder=serving.running_engine())
+                )
+                self.stdout.write(
+                    json.dumps(_event(answer, profile.tenant.image_hosts), ensure_ascii=False)
+                    if options["json"]
+                    else _lines(answer)
+                )
         finally:
             serving.stop()
 
 
-def _event(answer: Answer) -> dict[str, object]:
+def _event(answer: Answer, image_hosts: Sequence[str]) -> dict[str, object]:
     """Return the answer as PROTOCOL's bot message, less what only a stored event has."""
     return {
         "type": "message",
         "role": "bot",
         "text": answer.text,
-        "html": render_markdown(answer.text),
+        "html": render_markdown(answer.text, image_hosts=image_hosts),
         "lang": answer.lang,
         "outcome": answer.outcome,
         "composed": answer.composed or None,

@@ -16,7 +16,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", nargs="*", choices=[*SUITE, []], default=[], help="which ones; all if none")
+        parser.add_argument(
+            "name", nargs="*", choices=[*SUITE, []], default=[], help="which ones; all if none"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:

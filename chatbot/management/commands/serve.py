@@ -28,6 +28,8 @@ ADMIN = "admin"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- compared with, not bound to
 SETUP_LOCK = 0x6B656675  # a number of our own: "kefu"
+# One Ctrl-C may come twice: from the terminal, and from a wrapper that passes it on.
+ECHO_SECONDS = 0.5
 BAR_WIDTH = 30
 
 
@@ -135,7 +137,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.server: WebServer | None = None
         self.worker: Worker | None = None
-        self._received: list[int] = []
+        self._asked_at: float | None = None
 
     def handle_signals(self) -> None:
         """Handle the signals that ask to stop, until the process ends."""
@@ -143,16 +145,15 @@ class StopRequest:
             signal.signal(number, self._handle)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        self._received.append(number)
-        if self._received.count(signal.SIGINT) > 1:
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
+            if self.server is None:
+                raise KeyboardInterrupt
+            self.server.should_exit = True
+        elif number == signal.SIGINT and time.monotonic() - self._asked_at > ECHO_SECONDS:
             if self.worker is not None:
                 self.worker.kill()
             os._exit(130)  # Postgres follows by itself: its last user is gone
-        if len(self._received) > 1:
-            return
-        if self.server is None:
-            raise KeyboardInterrupt
-        self.server.should_exit = True
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
@@ -45,14 +46,17 @@ class Command(BaseCommand):
         except FileRefused as refusal:
             self._finish({"refused": refusal_sentence(refusal)}, failed=True, **options)
             return
-        errors = [_error(error) for error in parsed.errors] + _file_errors(parsed)
+        errors = [_error(error) for error in (*parsed.errors, *_unknown_locales(parsed))] + _file_errors(parsed)
         counts = {"created": 0, "changed": 0, "unchanged": 0}
         if not errors:
-            counts = self._apply(parsed, locale=locale, **options)
+            try:
+                counts = self._apply(parsed, locale=locale, tenant=options["tenant"], dry_run=options["dry_run"])
+            except ValidationError as error:
+                raise CommandError("; ".join(error.messages)) from error
         result = {"rows": len(parsed.rows), **counts, "dry_run": options["dry_run"], "errors": errors}
         self._finish(result, failed=bool(errors), **options)
 
-    def _apply(self, parsed: ParsedFile, *, locale: str, tenant: str, dry_run: bool, **_: Any) -> dict[str, int]:
+    def _apply(self, parsed: ParsedFile, *, locale: str, tenant: str, dry_run: bool) -> dict[str, int]:
         """Store the rows of every locale in the file, all or nothing; returns the counts."""
         totals = {"created": 0, "changed": 0, "unchanged": 0}
         with transaction.atomic():
@@ -93,6 +97,18 @@ def _error(error: RowError) -> dict[str, object]:
         "code": error.code,
         "reason": error_sentence(error),
     }
+
+
+def _unknown_locales(parsed: ParsedFile) -> list[RowError]:
+    """Return an error for each row whose locale has the form of a tag, but is none that CLDR knows."""
+    headers = {column.sheet: column.header for column in parsed.columns if column.field == "locale"}
+    return [
+        RowError(
+            sheet=row.sheet, row=row.row, column=headers.get(row.sheet, ""), value=row.locale, code="bad_locale"
+        )
+        for row in parsed.rows
+        if culture.canonical_locale(row.locale) != row.locale
+    ]
 
 
 def _file_errors(parsed: ParsedFile) -> list[dict[str, object]]:

@@ -4,15 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chatbot.engine import weights
 from chatbot.engine.encoder import Encoder
-
-
-@pytest.fixture(scope="session")
-def model_folder() -> Path:
-    from django.conf import settings
-
-    return weights.prepare(None, settings.MODEL_DIR)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import pytest
 from customers.faq_file.error_file import with_error_column
 from customers.faq_file.model import FileRefused
 
-from .samples import read, zipped
+from .samples import codes, read, zipped
 
 _W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
@@ -99,6 +99,41 @@ def test_docx() -> None:
     ]  # fmt: skip
 
 
+def test_lists_links_and_tables_of_word() -> None:
+    def item(text: str, number: int, level: int = 0, style: str = "") -> str:
+        named = f'<w:pStyle w:val="{style}"/>' if style else ""
+        listed = f'<w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="{number}"/></w:numPr>' if number else ""
+        return f"<w:p><w:pPr>{named}{listed}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"
+
+    body = (
+        '<w:p><w:pPr><w:outlineLvl w:val="0"/></w:pPr><w:r><w:t>Wie?</w:t></w:r></w:p>'
+        + item("So:", 0)
+        + item("eins", 1)
+        + item("a", 1, 1)
+        + item("Punkt", 0, style="Liste")
+        + '<w:p><w:r><w:t>Mehr: </w:t></w:r><w:hyperlink r:id="l"><w:r><w:t>hier</w:t></w:r></w:hyperlink>'
+        '<w:hyperlink r:id="x"><w:r><w:t>, dort</w:t></w:r></w:hyperlink><w:del><w:r><w:t>weg</w:t></w:r></w:del></w:p>'
+        "<w:tbl><w:tr><w:tc><w:p><w:r><w:t>1</w:t></w:r></w:p></w:tc><w:tc><w:p/><w:p><w:r><w:t>2</w:t></w:r></w:p></w:tc>"
+        "</w:tr><w:tr><w:tc><w:p><w:r><w:t>3</w:t></w:r></w:p></w:tc></w:tr></w:tbl>"
+    )
+    data = zipped(
+        {
+            "word/document.xml": f'<w:document {_W} xmlns:r="{_OFFICE}"><w:body>{body}</w:body></w:document>',
+            "word/styles.xml": f'<w:styles {_W}><w:style w:styleId="Basis"><w:pPr><w:numPr><w:numId w:val="2"/></w:numPr>'
+            '</w:pPr></w:style><w:style w:styleId="Liste"><w:basedOn w:val="Basis"/></w:style></w:styles>',
+            "word/numbering.xml": f'<w:numbering {_W}><w:abstractNum w:abstractNumId="7"><w:lvl w:ilvl="0">'
+            '<w:numFmt w:val="decimal"/></w:lvl><w:lvl w:ilvl="1"><w:numFmt w:val="bullet"/></w:lvl></w:abstractNum>'
+            '<w:num w:numId="1"><w:abstractNumId w:val="7"/></w:num></w:numbering>',
+            "word/_rels/document.xml.rels": f'<Relationships xmlns="{_PACKAGE}">'
+            f'<Relationship Id="l" Type="{_OFFICE}/hyperlink" Target="https://example.org/"/>'
+            f'<Relationship Id="x" Type="{_OFFICE}/hyperlink" Target="javascript:alert(1)"/></Relationships>',
+        }
+    )
+    assert read(data, "faq.docx").rows[0].answer == (
+        "So:\n\n1. eins\n  - a\n- Punkt\n\nMehr: [hier](https://example.org/), dort\n\n1 | 2\n3"
+    )
+
+
 def test_a_document_comes_back_as_a_workbook_of_its_rows() -> None:
     data = b"# Same?\n\na\n\n# Same?\n\nb\n"
     parsed = read(data, "faq.md")
@@ -109,6 +144,12 @@ def test_a_document_comes_back_as_a_workbook_of_its_rows() -> None:
     again = read(written.data, written.filename)
     assert [(row.row, row.question, row.answer) for row in again.rows] == [(2, "Same?", "a")]
     assert [(error.row, error.code) for error in again.errors] == [(3, "duplicate_question")]
+
+
+def test_a_document_is_no_spreadsheet() -> None:
+    """Nothing is escaped in a document, so nothing is unescaped."""
+    assert read("# Q?\n\n'=1+1\n", "faq.md").rows[0].answer == "'=1+1"
+    assert codes(read("# Q?\n\n" + "x" * 40_000, "faq.md")) == [(1, "answer", "too_long")]
 
 
 @pytest.mark.parametrize("name", ["faq.md", "faq.html"])

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from customers.faq_file import model, packages
+from customers.faq_file import documents, model, packages
 from customers.faq_file.error_file import with_error_column
 from customers.faq_file.model import FileRefused
 from customers.faq_file.writer import export
@@ -177,6 +177,122 @@ def test_a_hundred_thousand_bad_rows_are_all_listed() -> None:
     parsed = read("question,answer\n" + ",x\n" * (model.MAX_ROWS - 1))
     assert len(parsed.errors) == model.MAX_ROWS - 1
     assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<!--",
+        '<a x="',
+        "<![",
+        "<!",
+        "<?",
+        "</",
+        "<b>",
+        "<div>",
+        "<dl><dt>",
+        "<ul><li>",
+        "<script>",
+        "<h1>",
+        "<",
+        "&",
+        "<nav",
+        "</b",
+    ],
+)
+def test_html_that_is_quadratic_for_other_parsers(piece: str) -> None:
+    page = "<h1>Q?</h1>" + piece * (300_000 // len(piece))
+    began = time.process_time()
+    parsed = read(page, "faq.html")
+    assert parsed.rows or codes(parsed) == [(1, "answer", "too_long")]
+    assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize(
+    "piece", ["> ", "- ", "[", "[a]: b\n", "*a **a ", "# x\n", "a\n", "- - - - a\n", "```\n", "<a\n"]
+)
+def test_markdown_made_to_be_slow(piece: str) -> None:
+    began = time.process_time()
+    read("# Q?\n\n" + piece * (100_000 // len(piece)), "faq.md")
+    assert time.process_time() - began < 5
+
+
+def test_documents_beyond_their_limit() -> None:
+    assert _refusal(b"# Q\n" + b"x" * documents.MAX_CHARACTERS, "faq.md") == "document_too_long"
+
+
+def test_one_text_named_a_million_times() -> None:
+    """Shared strings make a small workbook stand for gigabytes of text."""
+    text = f"<si><t>{'x' * 30_000}</t></si>"
+    row = "".join('<c t="s"><v>0</v></c>' for _ in range(100))
+    rows = "".join(f"<row>{row}</row>" for _ in range(100))
+    namespace = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    parts = unzipped(export(ROWS, format="xlsx"))
+    relations = (
+        parts["xl/_rels/workbook.xml.rels"]
+        .decode()
+        .replace(
+            "</Relationships>", '<Relationship Id="s" Type="x/sharedStrings" Target="s.xml"/></Relationships>'
+        )
+    )
+    data = zipped(
+        parts
+        | {
+            "xl/_rels/workbook.xml.rels": relations.encode(),
+            "xl/s.xml": f"<sst {namespace}>{text}</sst>".encode(),
+            "xl/worksheets/sheet1.xml": f"<worksheet {namespace}><sheetData>{rows}</sheetData></worksheet>".encode(),
+        }
+    )
+    assert _refusal(data) == "too_much_text"
+    spaces = '<table:table-cell office:value-type="string"><text:p>' + '<text:s text:c="32767"/>' * 4_000
+    assert (
+        _refusal(
+            _changed(
+                "ods",
+                "content.xml",
+                "<table:table-cell",
+                spaces + "</text:p></table:table-cell><table:table-cell",
+            ),
+            "f.ods",
+        )
+        == "too_much_text"
+    )
+    merged = "<mergeCells>" + '<mergeCell ref="A1:B2"/>' * 10_001 + "</mergeCells></worksheet>"
+    assert _refusal(_changed("xlsx", "xl/worksheets/sheet1.xml", "</worksheet>", merged)) == "too_many_merged"
+    styles = "<cellXfs>" + "<xf/>" * 100_001 + "</cellXfs></styleSheet>"
+    assert _refusal(_changed("xlsx", "xl/styles.xml", "</styleSheet>", styles)) == "broken_workbook"
+
+
+@pytest.mark.parametrize("name", ["faq.csv", "faq.jsonl"])
+def test_millions_of_blank_lines(name: str) -> None:
+    assert _refusal(b"question\n" + b"\n" * 10_000_000, name) == "too_many_rows"
+
+
+def test_values_nested_beyond_showing() -> None:
+    deep = "[" * 900 + "]" * 900
+    text = '{"question": "a", "alternates": ' + deep + '}\n{"question": "b"}\n'
+    parsed = read(text, "faq.jsonl")
+    assert codes(parsed) == [(1, "", "too_deep_line")]
+    assert len(parsed.rows) == 1
+    written = with_error_column(
+        text.encode(), filename="f.jsonl", errors=parsed.errors, sentence=lambda error: error.code
+    )
+    assert b"too_deep_line" in written.data
+
+
+def test_long_runs_of_white_space() -> None:
+    began = time.process_time()
+    read('[{"question": "q", "category": "a' + " " * 200_000 + "b" + "\\n" * 200_000 + 'c"}]', "faq.json")
+    assert time.process_time() - began < 1
+
+
+def test_yaml_handles_are_refused() -> None:
+    assert (
+        _refusal(
+            "".join(f"%TAG !a{number}! x\n" for number in range(50_000)).encode() + b"---\n- q", "f.yaml"
+        )
+        == "yaml_tag"
+    )
 
 
 def test_overlapping_entries() -> None:

@@ -68,7 +68,7 @@ def _rows(draw: st.DrawFn) -> list[FaqRow]:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=_rows(), header_locale=st.sampled_from(["en", "ja-JP", "ar-SA", "de"]))
 def test_any_accepted_text_survives(form: str, rows: list[FaqRow], header_locale: str) -> None:
     parsed = parse(
@@ -79,7 +79,7 @@ def test_any_accepted_text_survives(form: str, rows: list[FaqRow], header_locale
     assert parsed.rows == tuple(rows)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(text=_TEXT)
 def test_import_settles_a_text_once(text: str) -> None:
     """What one import stores, another import stores again: normalisation is idempotent through a file."""

@@ -118,8 +118,10 @@ def test_limits_on_rows_and_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_too_many_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model, "MAX_CELLS", 5)
-    monkeypatch.setattr(model.Budget, "__init__", lambda self: setattr(self, "cells", 5))
+    monkeypatch.setattr(model.Budget.__init__, "__kwdefaults__", {"cells": 5, "characters": 12, "merged": 1})
     with pytest.raises(FileRefused) as refused:
-        read("question,answer\na,b\nc,d\n")
+        read("q,a\n1,2\n3,4\n")
     assert refused.value.code == "too_many_cells"
+    with pytest.raises(FileRefused) as refused:
+        read("question,answer\n")
+    assert refused.value.code == "too_much_text"

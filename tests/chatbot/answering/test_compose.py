@@ -1,0 +1,67 @@
+"""Putting answers into words."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatbot.answering import compose
+from chatbot.answering.events import Source
+from chatbot.engine.index import Entry
+from tests.chatbot.answering.bundles import manners
+
+SOURCE = Source(key="returns", question="Returns?", score=0.8)
+
+
+@given(st.text() | st.text(alphabet="a. 。!？\n「」\t؟।"))
+def test_pieces_joined_are_the_text(text: str) -> None:
+    pieces = list(compose.pieces(text))
+    assert "".join(pieces) == text
+    assert all(pieces)
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("", []),
+        ("One. Two!  Three", ["One. ", "Two!  ", "Three"]),
+        ("It costs $6.95 at tidepine.example.", ["It costs $6.95 at tidepine.example."]),
+        ("返品できます。送料は無料です！", ["返品できます。", "送料は無料です！"]),
+        ("「はい。」と答えた。", ["「はい。」", "と答えた。"]),
+        ("هل وصل؟ نعم.", ["هل وصل؟ ", "نعم."]),
+        ("यह मुफ़्त है। हाँ।", ["यह मुफ़्त है। ", "हाँ।"]),
+        ("- one\n- two\n\nThree", ["- one\n", "- two\n\n", "Three"]),
+    ],
+)
+def test_a_piece_is_a_sentence_in_any_script(text: str, pieces: list[str]) -> None:
+    assert list(compose.pieces(text)) == pieces
+
+
+def test_a_long_answer_is_split_in_linear_time() -> None:
+    started = time.perf_counter()
+    for text in ("a" * 20_000, "." * 20_000, "\n" * 20_000, "。" * 20_000, ". " * 10_000, " " * 20_000):
+        assert "".join(compose.pieces(text)) == text
+    assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize(("category", "outcome"), [("returns", "answered"), ("", "answered"), ("smalltalk", "smalltalk")])
+def test_an_approved_text_is_said_as_it_is(category: str, outcome: str) -> None:
+    entry = Entry(key="returns", questions=("Returns?",), answer="**Yes**, 30 days. ", category=category)
+    answer = compose.approved(entry, source=SOURCE, suggestions=[SOURCE], lang="en-US", model="m")
+    assert (answer.text, answer.outcome, answer.composed) == ("**Yes**, 30 days. ", outcome, "verbatim")
+    assert (answer.confidence, answer.sources, answer.suggestions) == (0.8, (SOURCE,), (SOURCE,))
+
+
+def test_asking_back_offers_the_choices_and_rests_on_none() -> None:
+    other = Source(key="refund", question="Refund?", score=0.3)
+    answer = compose.clarify([SOURCE, other], manners=manners("de-DE"), model="m")
+    assert (answer.outcome, answer.text, answer.lang) == ("clarify", "clarify", "de-DE")
+    assert (answer.suggestions, answer.sources, answer.confidence) == ((SOURCE, other), (), 0.8)
+
+
+def test_declining_is_honest() -> None:
+    answer = compose.decline(manners=manners(), model="m", confidence=0.1)
+    assert (answer.outcome, answer.text, answer.confidence) == ("declined", "decline", 0.1)
+    assert (answer.sources, answer.suggestions, answer.composed) == ((), (), "")
+    assert compose.decline(manners=manners(), model="m", confidence=None, phrase="only_symbols").text == "only_symbols"
