@@ -15,6 +15,8 @@ _HEADING = re.compile(r"heading ([1-9])", re.IGNORECASE)
 _SKIPPED = frozenset({"Fallback", "pPrChange", "rPrChange", "del", "moveFrom"})
 _OFF = frozenset({"0", "false", "off", "none"})
 _MAX_LIST_DEPTH = 10
+_INDENT = "   "
+"""Nests below both "- " and "1. "."""
 
 
 @dataclass(kw_only=True)
@@ -159,12 +161,12 @@ class _Body:
         self.headings = [Heading(level=0)]
         self._styles, self._numbering, self._links = styles, numbering, links
         self._open: list[_Paragraph] = []
-        self._cells: list[list[str]] = []
+        self._cells: list[list[list[str]]] = []
         self._skipped = 0
         self._reads = False
         self._bold = self._italic = False
         self._link = ""
-        self._after_tight = False
+        self._last_kind = ""
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if self._skipped or name in _SKIPPED:
@@ -177,7 +179,7 @@ class _Body:
             case "tr":
                 self._cells.append([])
             case "tc" if self._cells:
-                self._cells[-1].append("")
+                self._cells[-1].append([])
             case "r":
                 self._bold = self._italic = False
             case "b" | "i":
@@ -231,32 +233,31 @@ class _Body:
         elif name == "p" and self._open:
             self._finish(self._open.pop())
         elif name == "tr" and self._cells:
-            cells = self._cells.pop()
-            self._add_block(" | ".join(cells), tight=True)
+            cells = (" ".join(filter(None, cell)) for cell in self._cells.pop())
+            self._add_block(" | ".join(cells), kind="table")
 
     def _finish(self, paragraph: _Paragraph) -> None:
         plain = "".join(text for text, _, _ in paragraph.runs)
         level = paragraph.level or self._styles.level(paragraph.style)
         if self._cells:
             if self._cells[-1]:
-                self._cells[-1][-1] = f"{self._cells[-1][-1]} {_markdown(paragraph.runs)}".strip()
+                self._cells[-1][-1].append(_markdown(paragraph.runs).strip())
         elif level and plain.strip():
             self.headings.append(Heading(level=level, text=plain))
         elif (number := paragraph.number or self._styles.number(paragraph.style)) not in ("", "0"):
             depth = int(paragraph.depth) if paragraph.depth.isdecimal() and len(paragraph.depth) < 3 else 0
             marker = self._numbering.marker(number, paragraph.depth)
-            self._add_block(
-                "  " * min(depth, _MAX_LIST_DEPTH) + marker + _markdown(paragraph.runs), tight=True
-            )
+            indent = _INDENT * min(depth, _MAX_LIST_DEPTH)
+            self._add_block(indent + marker + _markdown(paragraph.runs), kind="list")
         else:
-            self._add_block(_markdown(paragraph.runs), tight=False)
+            self._add_block(_markdown(paragraph.runs), kind="")
 
-    def _add_block(self, text: str, *, tight: bool) -> None:
+    def _add_block(self, text: str, *, kind: str) -> None:
         if text.strip():
             heading = self.headings[-1]
-            heading.tight.append(tight and bool(heading.blocks) and self._after_tight)
+            heading.tight.append(kind != "" and kind == self._last_kind)
             heading.blocks.append(text)
-            self._after_tight = tight
+            self._last_kind = kind
 
 
 def outline_level(value: str) -> int:

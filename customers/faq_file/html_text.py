@@ -143,7 +143,7 @@ class _Outline:
         if self._has_line():
             self._add("\n")
         number = self._lists[-1] if self._lists else 0
-        self._add("  " * (min(len(self._lists), _MAX_LIST_DEPTH) - 1) + (f"{number}. " if number else "- "))
+        self._add("   " * (min(len(self._lists), _MAX_LIST_DEPTH) - 1) + (f"{number}. " if number else "- "))
         if number:
             self._lists[-1] = number + 1
 

@@ -73,7 +73,7 @@ def _understand(
         missing=tuple(sorted(missing)),
         rows=() if missing else checker.finish(),
         errors=() if missing else tuple(checker.errors),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *checker.warnings),
         proposed=contents.proposed,
     )
 

@@ -44,6 +44,7 @@ class RowChecker:
     def __init__(self, *, matcher: LocaleMatcher, locale: str | None) -> None:
         self.rows: list[FaqRow] = []
         self.errors: list[RowError] = []
+        self.warnings: list[RowError] = []
         self._matcher = matcher
         self._locale = locale
         self._ids: dict[tuple[str, str], tuple[str, int]] = {}
@@ -109,15 +110,16 @@ class RowChecker:
             self._report("missing_question", header)
 
     def _report(self, code: str, header: str, value: object = "", **data: str | int) -> None:
-        self.errors.append(
-            RowError(
-                sheet=self._raw.sheet,
-                row=self._raw.row,
-                column=header,
-                value=shorten(value),
-                code=code,
-                data=data,
-            )
+        self.errors.append(self._finding(code, header, value, **data))
+
+    def _finding(self, code: str, header: str, value: object, **data: str | int) -> RowError:
+        return RowError(
+            sheet=self._raw.sheet,
+            row=self._raw.row,
+            column=header,
+            value=shorten(value),
+            code=code,
+            data=data,
         )
 
     def _texts(self, header: str, field: str, value: object) -> Iterable[str]:
@@ -222,7 +224,10 @@ class RowChecker:
         return bool(active)
 
     def _check_unique(self, row: FaqRow, single: dict[str, _Entry]) -> None:
-        """The first row keeps the id and the question; each later one is an error that names it."""
+        """The first row keeps the id; a later one is an error that names it.
+
+        The same question under two ids is only a warning: two answers may be meant, and a person decides.
+        """
         place = (row.sheet, row.row)
         if "id" in single:
             earlier = self._ids.get((row.locale, row.id))
@@ -232,8 +237,16 @@ class RowChecker:
         key = (row.locale, question_key(row.question))
         earlier = self._questions.get(key)
         if earlier:
-            header = single["question"].header
-            self._report("duplicate_question", header, row.question, sheet=earlier[0], row=earlier[1])
+            found = self.errors if row.id_derived else self.warnings
+            found.append(
+                self._finding(
+                    "duplicate_question",
+                    single["question"].header,
+                    row.question,
+                    sheet=earlier[0],
+                    row=earlier[1],
+                )
+            )
         self._questions.setdefault(key, place)
 
 

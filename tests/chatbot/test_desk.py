@@ -68,7 +68,10 @@ class PausableServing:
         self.engine = PausableEngine()
         self.served = True
         index = Index(
-            ENTRIES, questions=VECTORS, passages=VECTORS, tokens=self.engine.tokens([entry.key for entry in ENTRIES])
+            ENTRIES,
+            questions=VECTORS,
+            passages=VECTORS,
+            tokens=self.engine.tokens([entry.key for entry in ENTRIES]),
         )
         self._bundle = Bundle(
             profile_id=profile.pk,
@@ -78,6 +81,9 @@ class PausableServing:
             ranker=Ranker(answer_from=0.0),
             manners=manners(profile.locale),
         )
+
+    def running_engine(self) -> PausableEngine:
+        return self.engine
 
     def bundle(self, profile_id: int) -> Bundle:
         if not self.served or profile_id != self._bundle.profile_id:
@@ -211,7 +217,12 @@ async def test_conversations_do_not_wait_for_each_other(chat: Chat) -> None:
     profile = chat.conversation.profile
     other, _token = await in_database(services.conversation_open, profile=profile)
     posted = await in_database(
-        services.message_post, conversation_id=other.pk, client_id=uuid.uuid4(), text="!?", lang="en-US", node=77
+        services.message_post,
+        conversation_id=other.pk,
+        client_id=uuid.uuid4(),
+        text="!?",
+        lang="en-US",
+        node=77,
     )
     chat.desk.answer(posted.event, profile_id=profile.pk)
     await until(lambda: other.pk not in chat.desk._turns)
@@ -259,7 +270,9 @@ async def test_stop_reaches_what_waits_in_line_and_keeps_the_order(chat: Chat) -
     await until(lambda: chat.engine.asked)
     chat.stop()
     answers = await chat.answers(3)
-    assert [(answer.reply_to, answer.outcome) for answer in answers] == [(q.seq, "stopped") for q in questions]
+    assert [(answer.reply_to, answer.outcome) for answer in answers] == [
+        (q.seq, "stopped") for q in questions
+    ]
     chat.engine.open.set()
     await chat.ask("shipping")
     assert (await chat.answers(4))[-1].outcome == "answered"
@@ -291,7 +304,9 @@ async def test_an_answer_that_takes_too_long_fails_in_the_personas_words(chat: C
     assert (answer.outcome, answer.text, answer.lang) == ("failed", "failed", "en-US")
 
 
-@pytest.mark.parametrize("failure", [EngineFailed("CUDA error at 0xdead"), RuntimeError("a bug at /srv/secret")])
+@pytest.mark.parametrize(
+    "failure", [EngineFailed("CUDA error at 0xdead"), RuntimeError("a bug at /srv/secret")]
+)
 async def test_no_failures_text_reaches_the_visitor(chat: Chat, failure: Exception) -> None:
     chat.engine.failures = [failure]
     await chat.ask("returns")
@@ -326,7 +341,9 @@ async def test_a_profile_that_is_no_longer_served_still_gets_its_one_message(cha
     assert [answer.outcome for answer in await chat.answers(1)] == ["failed"]
 
 
-async def test_storing_is_tried_again_while_the_database_is_away(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_storing_is_tried_again_while_the_database_is_away(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(desk_module, "RETRY_SECONDS", 0.001)
     store, tries = services.answer_post, []
 
@@ -357,7 +374,9 @@ async def test_an_answer_that_cannot_be_stored_is_left_to_the_next_look(
     assert [answer.outcome for answer in await chat.answers(1)] == ["answered"]
 
 
-async def test_a_conversation_deleted_meanwhile_ends_quietly(chat: Chat, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_conversation_deleted_meanwhile_ends_quietly(
+    chat: Chat, caplog: pytest.LogCaptureFixture
+) -> None:
     chat.engine.open.clear()
     await chat.ask("returns")
     await in_database(lambda: Conversation.objects.all().delete())

@@ -62,7 +62,9 @@ def test_a_long_pause_saves_up_no_more_than_one_burst(clock: Clock) -> None:
     assert [limiter.wait_seconds("a") > 0 for _ in range(6)] == [False] * 5 + [True]
 
 
-def test_memory_is_bounded_and_the_longest_idle_is_forgotten(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded_and_the_longest_idle_is_forgotten(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ratelimit, "KEYS_MAX", 3)
     limiter = RateLimiter(1, clock=clock)
     for key in "abc":

@@ -28,9 +28,19 @@ def opened(slug: str = "demo", locale: str = "de-DE") -> Conversation:
     return services.conversation_open(profile=make_profile(slug, locale))[0]
 
 
-def ask(conversation: Conversation, text: str = "Wo?", *, node: int = DEAD_NODE, client_id: uuid.UUID | None = None) -> Posted:
+def ask(
+    conversation: Conversation,
+    text: str = "Wo?",
+    *,
+    node: int = DEAD_NODE,
+    client_id: uuid.UUID | None = None,
+) -> Posted:
     return services.message_post(
-        conversation_id=conversation.pk, client_id=client_id or uuid.uuid4(), text=text, lang="de-DE", node=node
+        conversation_id=conversation.pk,
+        client_id=client_id or uuid.uuid4(),
+        text=text,
+        lang="de-DE",
+        node=node,
     )
 
 
@@ -105,7 +115,12 @@ def test_an_answer_is_stored_with_what_it_rests_on() -> None:
     seq = ask(conversation).event.seq
     services.answer_post(conversation_id=conversation.pk, reply_to=seq, answer=answer)
     event = Event.objects.get(role="bot")
-    assert (event.reply_to, event.outcome, event.composed, event.confidence) == (seq, "answered", "verbatim", 0.75)
+    assert (event.reply_to, event.outcome, event.composed, event.confidence) == (
+        seq,
+        "answered",
+        "verbatim",
+        0.75,
+    )
     assert event.sources == [{"faq": "returns", "question": "Geht das?", "score": 0.1235}]
     assert event.suggestions == [{"faq": "refund", "question": "Wann?"}]
     assert event.model == "m@1"
@@ -118,7 +133,9 @@ def test_many_writers_at_once_leave_no_gap_and_no_double() -> None:
 
     def write() -> list[Posted]:
         # Every thread repeats the same five messages, and has five of its own.
-        return [ask(conversation, client_id=client_id) for client_id in shared] + [ask(conversation) for _ in range(5)]
+        return [ask(conversation, client_id=client_id) for client_id in shared] + [
+            ask(conversation) for _ in range(5)
+        ]
 
     results = at_once(*[write] * 6)
     events = list(Event.objects.filter(conversation=conversation).order_by("seq"))
@@ -187,7 +204,9 @@ def test_a_message_to_a_deleted_conversation_is_refused_by_name() -> None:
         reply(conversation, posted)
 
 
-def test_a_living_nodes_messages_are_left_alone_and_a_dead_ones_taken(another_connection: psycopg.Connection) -> None:
+def test_a_living_nodes_messages_are_left_alone_and_a_dead_ones_taken(
+    another_connection: psycopg.Connection,
+) -> None:
     conversation = opened()
     living, dead = ask(conversation, node=OTHER_NODE), ask(conversation, node=DEAD_NODE)
     another_connection.execute("SELECT pg_advisory_lock(%s, %s)", [NODE_LOCK, OTHER_NODE])
@@ -249,7 +268,8 @@ def test_conversations_are_deleted_when_their_profiles_retention_is_over() -> No
     short, long = make_profile("short"), make_profile("long")
     type(short).objects.filter(pk=short.pk).update(retention_days=30)
     now = timezone.now()
-    kept, gone = [], []
+    kept: list[uuid.UUID] = []
+    gone: list[uuid.UUID] = []
     for profile, days in ((short, 29), (short, 31), (long, 31), (long, 364), (long, 366)):
         conversation = services.conversation_open(profile=profile)[0]
         ask(conversation)

@@ -13,7 +13,8 @@ from django.utils import timezone
 from chatbot import serving as serving_module
 from chatbot.answering import pipeline
 from chatbot.answering.events import Answer, Question
-from chatbot.answering.rank import Ranker
+from chatbot.answering.rank import Candidate, Ranker
+from chatbot.engine.index import Signals
 from chatbot.engine.runtime import Engine
 from chatbot.models import QuestionVector
 from chatbot.services import NODE_LOCK
@@ -100,19 +101,26 @@ def test_an_edit_is_picked_up_and_only_what_changed_is_embedded(
     assert QuestionVector.objects.count() == RETURNS_TEXTS + SHIPPING_TEXTS
 
 
-def test_a_restart_embeds_nothing_again(serving: Serving, profile: LocaleProfile, embedded: list[str]) -> None:
+def test_a_restart_embeds_nothing_again(
+    serving: Serving, profile: LocaleProfile, embedded: list[str]
+) -> None:
     serving.refresh_changed()
     embedded.clear()
     again = Serving()
     again.engine = serving.engine
-    before, after = answer_to("posting it back", serving, profile), answer_to("posting it back", again, profile)
+    before, after = (
+        answer_to("posting it back", serving, profile),
+        answer_to("posting it back", again, profile),
+    )
     assert embedded == []
     assert before == after
 
 
 def test_vectors_without_their_text_are_deleted(serving: Serving, profile: LocaleProfile) -> None:
     serving.refresh_changed()
-    with_faq(profile, FaqDraft(key="returns", questions=("Can I return an item?",), answer="Yes, within 30 days."))
+    with_faq(
+        profile, FaqDraft(key="returns", questions=("Can I return an item?",), answer="Yes, within 30 days.")
+    )
     serving.refresh_changed()
     assert QuestionVector.objects.filter(entry__key="returns").count() == RETURNS_TEXTS - 1
     services.faq_entries_delete(entries=FaqEntry.objects.filter(key="shipping"), actor="test")
@@ -165,7 +173,9 @@ def test_an_entry_answers_on_the_days_of_its_own_time_zone(
     drafts = [
         FaqDraft(key="until-first", questions=("Is the winter sale on?",), answer="Yes.", valid_until=first),
         FaqDraft(key="from-second", questions=("Is the spring sale on?",), answer="Yes.", valid_from=second),
-        FaqDraft(key="first-only", questions=("Is it open?",), answer="Yes.", valid_from=first, valid_until=first),
+        FaqDraft(
+            key="first-only", questions=("Is it open?",), answer="Yes.", valid_from=first, valid_until=first
+        ),
     ]
     tokyo, new_york = make_profile("demo", "ja-JP"), make_profile("demo", "en-US")
     for profile, zone in ((tokyo, "Asia/Tokyo"), (new_york, "America/New_York")):
@@ -182,14 +192,23 @@ def test_an_entry_answers_on_the_days_of_its_own_time_zone(
     assert served(serving, new_york) == ["from-second"]
 
 
-def test_tenants_with_the_same_questions_never_see_each_others_answers(serving: Serving, embedded: list[str]) -> None:
+def test_tenants_with_the_same_questions_never_see_each_others_answers(
+    serving: Serving, embedded: list[str]
+) -> None:
     profiles = [make_profile(slug, "en-US") for slug in ("acme", "rival")]
     for profile in profiles:
-        with_faq(profile, FaqDraft(key="returns", questions=RETURNS.questions, answer=f"Ask {profile.tenant.slug}."))
-    with_faq(profiles[1], FaqDraft(key="secret", questions=("What is the secret discount?",), answer="Rival: 90%."))
+        with_faq(
+            profile,
+            FaqDraft(key="returns", questions=RETURNS.questions, answer=f"Ask {profile.tenant.slug}."),
+        )
+    with_faq(
+        profiles[1], FaqDraft(key="secret", questions=("What is the secret discount?",), answer="Rival: 90%.")
+    )
     for profile in profiles:
         for text in (*RETURNS.questions, "giving it back"):
-            assert answer_to(text, serving, profile).text in {f"Ask {profile.tenant.slug}.", ""} | declined(profile)
+            assert answer_to(text, serving, profile).text in {f"Ask {profile.tenant.slug}.", ""} | declined(
+                profile
+            )
     bundle = serving.bundle(profiles[0].pk)
     assert list(bundle.index.by_key) == ["returns"]
     assert "Rival" not in answer_to("What is the secret discount?", serving, profiles[0]).text
@@ -200,15 +219,17 @@ def declined(profile: LocaleProfile) -> set[str]:
     return {str(profile.phrases.get(name, "")) for name in ("decline", "clarify")}
 
 
-def test_the_served_signals_are_those_that_the_ranker_was_fitted_on(serving: Serving, profile: LocaleProfile) -> None:
+def test_the_served_signals_are_those_that_the_ranker_was_fitted_on(
+    serving: Serving, profile: LocaleProfile
+) -> None:
     """The spelling of questions and the words of answers count in serving as they do in training."""
     serving.refresh_changed()
     bundle = serving.bundle(profile.pk)
     assert bundle.index.shape.answers > 0
-    seen = []
+    seen: list[Signals] = []
 
     class Watching(Ranker):
-        def rank(self, signals):  # type: ignore[no-untyped-def]
+        def rank(self, signals: Signals) -> list[Candidate]:
             seen.append(signals)
             return super().rank(signals)
 
@@ -261,7 +282,9 @@ def test_a_running_server_hears_of_edits_and_holds_its_lock(
     try:
         assert serving.is_ready()
         assert list(serving.bundle(profile.pk).index.by_key) == ["returns"]
-        taken = another_connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [NODE_LOCK, serving.node]).fetchone()
+        taken = another_connection.execute(
+            "SELECT pg_try_advisory_lock(%s, %s)", [NODE_LOCK, serving.node]
+        ).fetchone()
         assert taken == (False,)
         with_faq(profile, SHIPPING)
         until(lambda: "shipping" in serving.bundle(profile.pk).index.by_key)
@@ -276,5 +299,7 @@ def test_a_running_server_hears_of_edits_and_holds_its_lock(
     finally:
         serving.stop()
     assert not serving.is_ready()
-    taken = another_connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [NODE_LOCK, serving.node]).fetchone()
+    taken = another_connection.execute(
+        "SELECT pg_try_advisory_lock(%s, %s)", [NODE_LOCK, serving.node]
+    ).fetchone()
     assert taken == (True,)

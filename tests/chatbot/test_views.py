@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from chatbot.serving import serving
@@ -25,8 +24,8 @@ def shop() -> list[LocaleProfile]:
     return profiles
 
 
-def config_of(response: HttpResponse) -> dict[str, object]:
-    found = re.search(r'<script id="kefu-config" type="application/json">(.*?)</script>', response.content.decode(), re.S)
+def config_of(page: str) -> dict[str, object]:
+    found = re.search(r'<script id="kefu-config" type="application/json">(.*?)</script>', page, re.S)
     assert found
     config: dict[str, object] = json.loads(found[1])
     return config
@@ -47,13 +46,17 @@ def config_of(response: HttpResponse) -> dict[str, object]:
         ("x" * 5000, "en-US"),
     ],
 )
-def test_browser_languages_choose_the_locale(client: Client, shop: list[LocaleProfile], languages: str, locale: str) -> None:
+def test_browser_languages_choose_the_locale(
+    client: Client, shop: list[LocaleProfile], languages: str, locale: str
+) -> None:
     response = client.get("/shop/", headers={"Accept-Language": languages})
     assert (response.status_code, response.headers["Location"]) == (302, f"/shop/{locale}/")
     assert "Accept-Language" in response.headers["Vary"]
 
 
-def test_home_leads_to_the_first_tenant_that_serves_something(client: Client, shop: list[LocaleProfile]) -> None:
+def test_home_leads_to_the_first_tenant_that_serves_something(
+    client: Client, shop: list[LocaleProfile]
+) -> None:
     make_profile("later")
     response = client.get("/", headers={"Accept-Language": "ar"})
     assert response.headers["Location"] == "/shop/ar-SA/"
@@ -112,17 +115,33 @@ def test_page_runs_nothing_but_this_sites_scripts(client: Client, shop: list[Loc
     profile.phrases = {"legal_notice": "<b onclick=z>see</b> https://shop.example/privacy"}
     profile.save()
     response = client.get("/shop/de-DE/")
-    policy = dict(part.strip().partition(" ")[::2] for part in response.headers["Content-Security-Policy"].split(";"))
-    assert (policy["default-src"], policy["script-src"], policy["style-src"]) == ("'none'", "'self'", "'self'")
+    policy = dict(
+        part.strip().partition(" ")[::2] for part in response.headers["Content-Security-Policy"].split(";")
+    )
+    assert (policy["default-src"], policy["script-src"], policy["style-src"]) == (
+        "'none'",
+        "'self'",
+        "'self'",
+    )
     assert (policy["base-uri"], policy["frame-ancestors"]) == ("'none'", "'none'")
     assert "unsafe" not in response.headers["Content-Security-Policy"]
     page = response.content.decode()
     assert "alert(1)" in page
-    assert config_of(response)["persona"] == profile.persona_name
+    assert config_of(page)["persona"] == profile.persona_name
     for tag in re.findall(r"<script\b[^>]*>", page):
         assert " src=" in tag or 'type="application/json"' in tag
     for inline in (r"<[^>]*\son\w+=", r"<[^>]*\sstyle=", r"<style", r"<b onclick", r"<img src=x"):
         assert not re.search(inline, page), inline
+
+
+def test_page_shows_the_tenants_images_and_nobody_elses(client: Client, shop: list[LocaleProfile]) -> None:
+    tenant = shop[0].tenant
+    tenant.image_hosts = ["img.shop.example"]
+    tenant.save()
+    make_profile("rival")
+    policy = client.get("/shop/de-DE/").headers["Content-Security-Policy"]
+    assert "img-src 'self' data: https://img.shop.example;" in policy
+    assert "img-src 'self' data:;" in client.get("/rival/de-DE/").headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(("locale", "direction"), [("de-DE", "ltr"), ("ar-SA", "rtl"), ("ja-JP", "ltr")])
@@ -134,7 +153,7 @@ def test_page_speaks_the_profiles_language_whatever_the_browsers(
     assert f'<html lang="{locale}" dir="{direction}">' in page
     assert response.headers["Content-Language"] == locale
     assert "no-store" in response.headers["Cache-Control"]
-    config = config_of(response)
+    config = config_of(page)
     assert (config["locale"], config["dir"], config["tenant"]) == (locale, direction, "shop")
     assert config["socket_path"] == f"/ws/chat/shop/{locale}/"
     strings = config["strings"]
@@ -143,7 +162,9 @@ def test_page_speaks_the_profiles_language_whatever_the_browsers(
     assert all(strings.values())
 
 
-def test_every_locale_is_offered_by_its_own_name_and_nobody_elses(client: Client, shop: list[LocaleProfile]) -> None:
+def test_every_locale_is_offered_by_its_own_name_and_nobody_elses(
+    client: Client, shop: list[LocaleProfile]
+) -> None:
     make_profile("rival", "ko-KR")
     LocaleProfile.objects.filter(locale="ja-JP").update(is_active=False)
     page = client.get("/shop/de-DE/").content.decode()
@@ -164,7 +185,10 @@ def test_every_locale_is_offered_by_its_own_name_and_nobody_elses(client: Client
         (
             "en-US",
             {"mon": ["09:00-12:00", "13:00-18:00"], "wed": ["09:00-12:00", "13:00-18:00"]},
-            [("Mon", "9:00 AM – 12:00 PM, 1:00 PM – 6:00 PM"), ("Wed", "9:00 AM – 12:00 PM, 1:00 PM – 6:00 PM")],
+            [
+                ("Mon", "9:00 AM – 12:00 PM, 1:00 PM – 6:00 PM"),
+                ("Wed", "9:00 AM – 12:00 PM, 1:00 PM – 6:00 PM"),
+            ],
         ),
         ("ja-JP", {"sun": ["20:00-24:00"]}, [("日", "20:00 – 0:00")]),
         ("ar-SA", {"sun": ["09:00-17:00"]}, [("الأحد", "9:00 ص – 5:00 م")]),

@@ -45,7 +45,9 @@ def test_a_long_answer_is_split_in_linear_time() -> None:
     assert time.perf_counter() - started < 1
 
 
-@pytest.mark.parametrize(("category", "outcome"), [("returns", "answered"), ("", "answered"), ("smalltalk", "smalltalk")])
+@pytest.mark.parametrize(
+    ("category", "outcome"), [("returns", "answered"), ("", "answered"), ("smalltalk", "smalltalk")]
+)
 def test_an_approved_text_is_said_as_it_is(category: str, outcome: str) -> None:
     entry = Entry(key="returns", questions=("Returns?",), answer="**Yes**, 30 days. ", category=category)
     answer = compose.approved(entry, source=SOURCE, suggestions=[SOURCE], lang="en-US", model="m")
@@ -64,4 +66,7 @@ def test_declining_is_honest() -> None:
     answer = compose.decline(manners=manners(), model="m", confidence=0.1)
     assert (answer.outcome, answer.text, answer.confidence) == ("declined", "decline", 0.1)
     assert (answer.sources, answer.suggestions, answer.composed) == ((), (), "")
-    assert compose.decline(manners=manners(), model="m", confidence=None, phrase="only_symbols").text == "only_symbols"
+    assert (
+        compose.decline(manners=manners(), model="m", confidence=None, phrase="only_symbols").text
+        == "only_symbols"
+    )

@@ -49,9 +49,13 @@ def test_tables_are_rendered() -> None:
     assert tags == ["table", "thead", "tr", "th", "th", "tbody", "tr", "td", "td"]
 
 
-@pytest.mark.parametrize("address", ["https://shop.example/a?b=c", "http://shop.example", "mailto:a@b.example", "tel:+49"])
+@pytest.mark.parametrize(
+    "address", ["https://shop.example/a?b=c", "http://shop.example", "mailto:a@b.example", "tel:+49"]
+)
 def test_links_open_outside_and_tell_nothing(address: str) -> None:
-    ((_, attributes),) = [tag for tag in Reader(render_markdown(f'[here]({address} "Title")')).tags if tag[0] == "a"]
+    ((_, attributes),) = [
+        tag for tag in Reader(render_markdown(f'[here]({address} "Title")')).tags if tag[0] == "a"
+    ]
     assert attributes == {
         "href": address,
         "title": "Title",
@@ -73,7 +77,7 @@ HOSTILE = [
     "[x][1]\n\n[1]: javascript:alert(1)",
     "<javascript:alert(1)>",
     "![x](https://evil.example/pixel.png)",
-    "![x](x\"onerror=alert(1))",
+    '![x](x"onerror=alert(1))',
     "<img src=x onerror=alert(1)>",
     "<svg/onload=alert(1)>",
     "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
@@ -103,7 +107,11 @@ def test_hostile_markdown_is_harmless(markdown: str) -> None:
     assert_harmless(render_markdown(markdown))
 
 
-@given(st.lists(st.sampled_from([*HOSTILE, "<", ">", "](", "\n", "|", "`", "*", '"', "&#x3c;"]) | st.text(max_size=5)))
+@given(
+    st.lists(
+        st.sampled_from([*HOSTILE, "<", ">", "](", "\n", "|", "`", "*", '"', "&#x3c;"]) | st.text(max_size=5)
+    )
+)
 def test_no_mixture_of_it_harms_either(parts: list[str]) -> None:
     assert_harmless(render_markdown("".join(parts)))
 
@@ -119,7 +127,9 @@ def test_deep_nesting_is_survived() -> None:
 
 def test_a_visitors_message_is_text_alone() -> None:
     client_id = uuid.uuid4()
-    event = Event(seq=1, kind="message", role="visitor", text="**<b>Hi</b>**", lang="de-DE", at=AT, client_id=client_id)
+    event = Event(
+        seq=1, kind="message", role="visitor", text="**<b>Hi</b>**", lang="de-DE", at=AT, client_id=client_id
+    )
     assert event_frame(event) == {
         "type": "message",
         "seq": 1,
@@ -139,7 +149,9 @@ def test_a_bots_message_carries_its_evidence() -> None:
     )  # fmt: skip
     frame = event_frame(event)
     assert frame["html"] == "<p><strong>Ja</strong></p>\n"
-    assert {name: frame[name] for name in ("reply_to", "outcome", "composed", "confidence", "sources", "model")} == {
+    assert {
+        name: frame[name] for name in ("reply_to", "outcome", "composed", "confidence", "sources", "model")
+    } == {
         "reply_to": 1,
         "outcome": "answered",
         "composed": "verbatim",
@@ -168,3 +180,55 @@ def test_a_change_of_state_names_it() -> None:
         "reason": "asked for it",
         "by": "system",
     }
+
+
+HOSTS = ["img.shop.example"]
+
+
+def images(markdown: str) -> list[dict[str, str | None]]:
+    html = render_markdown(markdown, image_hosts=HOSTS)
+    return [attributes for tag, attributes in Reader(html).tags if tag == "img"]
+
+
+def test_an_allowed_hosts_image_is_shown_without_telling_it_who_looks() -> None:
+    assert images('![A kettle](https://IMG.shop.example/a.png?w=2 "Title")') == [
+        {
+            "src": "https://IMG.shop.example/a.png?w=2",
+            "alt": "A kettle",
+            "title": "Title",
+            "loading": "lazy",
+            "referrerpolicy": "no-referrer",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example/img.shop.example/a.png",
+        "https://img.shop.example.evil.example/a.png",
+        "https://img.shop.example@evil.example/a.png",
+        "https://img.shop.example:8443/a.png",
+        "https://evil.example\\@img.shop.example/a.png",
+        "https://img.shop.example\\.evil.example/a.png",
+        "https://evil.example?@img.shop.example/a.png",
+        "http://img.shop.example/a.png",
+        "//img.shop.example/a.png",
+        "/a.png",
+        "data:image/png;base64,AAAA",
+        "javascript:alert(1)",
+    ],
+)
+def test_no_other_image_is_loaded(address: str) -> None:
+    assert images(f"![A kettle]({address}) ![A kettle](<{address}>)") == []
+    html = render_markdown(f"![A kettle]({address})", image_hosts=HOSTS)
+    assert "A kettle" in html
+    assert_harmless(html)
+    assert_harmless(render_markdown(f"[![A kettle]({address})](https://shop.example)", image_hosts=HOSTS))
+
+
+def test_hosts_of_one_tenant_are_not_anothers() -> None:
+    markdown = "![A kettle](https://img.shop.example/a.png)"
+    assert images(markdown)
+    assert "<img" not in render_markdown(markdown)
+    assert "<img" not in render_markdown(markdown, image_hosts=["img.rival.example"])

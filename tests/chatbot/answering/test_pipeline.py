@@ -54,7 +54,9 @@ class WordEncoder:
         return vector
 
     def tokens(self, texts: list[str]) -> list[list[int]]:
-        return [[self.words.setdefault(word, len(self.words)) for word in text.lower().split()] for text in texts]
+        return [
+            [self.words.setdefault(word, len(self.words)) for word in text.lower().split()] for text in texts
+        ]
 
 
 @pytest.fixture
@@ -67,7 +69,9 @@ def make_bundle(encoder: WordEncoder, entries: list[Entry], ranker: Ranker | Non
         profile_id=1,
         revision=1,
         version="fake@1",
-        index=build_index(entries, embed=lambda t, kind: encoder.embed(list(t), kind), tokenize=encoder.tokens),
+        index=build_index(
+            entries, embed=lambda t, kind: encoder.embed(list(t), kind), tokenize=encoder.tokens
+        ),
         ranker=ranker or Ranker(answer_from=0.0),
         manners=manners(),
     )
@@ -83,7 +87,9 @@ async def decide(text: str, bundle: Bundle, encoder: WordEncoder, *, chosen_key:
 
 
 async def test_pieces_come_first_and_the_whole_answer_last(bundle: Bundle, encoder: WordEncoder) -> None:
-    items = [item async for item in pipeline.answer(Question(text="send it back"), bundle=bundle, encoder=encoder)]
+    items = [
+        item async for item in pipeline.answer(Question(text="send it back"), bundle=bundle, encoder=encoder)
+    ]
     *deltas, answer = items
     assert isinstance(answer, Answer)
     assert [item.text for item in deltas if isinstance(item, Delta)] == ["Yes. ", "Thirty days."]
@@ -95,10 +101,12 @@ async def test_pieces_come_first_and_the_whole_answer_last(bundle: Bundle, encod
     assert answer.confidence == source.score
 
 
-async def test_follow_ups_are_offered_where_they_exist_and_at_most_three(bundle: Bundle, encoder: WordEncoder) -> None:
+async def test_follow_ups_are_offered_where_they_exist_and_at_most_three(
+    bundle: Bundle, encoder: WordEncoder
+) -> None:
     answer = await decide("send it back", bundle, encoder)
     assert [choice.key for choice in answer.suggestions] == ["refund", "shipping", "hello"]
-    assert [choice.question for choice in answer.suggestions][0] == "When is the refund paid?"
+    assert answer.suggestions[0].question == "When is the refund paid?"
 
 
 async def test_a_pressed_question_is_answered_for_sure_and_without_the_model(
@@ -109,7 +117,9 @@ async def test_a_pressed_question_is_answered_for_sure_and_without_the_model(
     assert encoder.asked == []
 
 
-async def test_a_pressed_question_that_is_gone_is_searched_by_its_text(bundle: Bundle, encoder: WordEncoder) -> None:
+async def test_a_pressed_question_that_is_gone_is_searched_by_its_text(
+    bundle: Bundle, encoder: WordEncoder
+) -> None:
     answer = await decide("What does shipping cost?", bundle, encoder, chosen_key="gone")
     assert answer.sources[0].key == "shipping"
 
@@ -168,7 +178,9 @@ async def test_small_talk_is_marked_as_such(bundle: Bundle, encoder: WordEncoder
 
 
 @pytest.mark.parametrize("failure", [EngineFailed("broken"), EngineOverloaded("full")])
-async def test_the_engines_failure_is_the_callers(bundle: Bundle, encoder: WordEncoder, failure: Exception) -> None:
+async def test_the_engines_failure_is_the_callers(
+    bundle: Bundle, encoder: WordEncoder, failure: Exception
+) -> None:
     encoder.failure = failure
     with pytest.raises(type(failure)):
         await decide("Can I return it?", bundle, encoder)

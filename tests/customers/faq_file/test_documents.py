@@ -55,7 +55,7 @@ def test_html() -> None:
         ("de-AT", "Wo?", "Kann ich alles zurückgeben?"),
     ]  # fmt: skip
     assert parsed.rows[0].answer == (
-        "Ja, **fast**\xa0alles & mehr.\\\nAußer:\n\n- Eis\n- Käse\n  1. jung\n\n"
+        "Ja, **fast**\xa0alles & mehr.\\\nAußer:\n\n- Eis\n- Käse\n   1. jung\n\n"
         "Mehr [hier](https://example.org/a_b) oder dort, \\*nicht\\* fett."
     )
     assert [row.answer for row in parsed.rows[1:]] == ["\\- 9 Uhr", "In `Wien`"]
@@ -119,8 +119,8 @@ def test_lists_links_and_tables_of_word() -> None:
     data = zipped(
         {
             "word/document.xml": f'<w:document {_W} xmlns:r="{_OFFICE}"><w:body>{body}</w:body></w:document>',
-            "word/styles.xml": f'<w:styles {_W}><w:style w:styleId="Basis"><w:pPr><w:numPr><w:numId w:val="2"/></w:numPr>'
-            '</w:pPr></w:style><w:style w:styleId="Liste"><w:basedOn w:val="Basis"/></w:style></w:styles>',
+            "word/styles.xml": f'<w:styles {_W}><w:style w:styleId="Basis"><w:pPr><w:numPr><w:numId w:val="2"/>'
+            '</w:numPr></w:pPr></w:style><w:style w:styleId="Liste"><w:basedOn w:val="Basis"/></w:style></w:styles>',
             "word/numbering.xml": f'<w:numbering {_W}><w:abstractNum w:abstractNumId="7"><w:lvl w:ilvl="0">'
             '<w:numFmt w:val="decimal"/></w:lvl><w:lvl w:ilvl="1"><w:numFmt w:val="bullet"/></w:lvl></w:abstractNum>'
             '<w:num w:numId="1"><w:abstractNumId w:val="7"/></w:num></w:numbering>',
@@ -130,7 +130,7 @@ def test_lists_links_and_tables_of_word() -> None:
         }
     )
     assert read(data, "faq.docx").rows[0].answer == (
-        "So:\n\n1. eins\n  - a\n- Punkt\n\nMehr: [hier](https://example.org/), dort\n\n1 | 2\n3"
+        "So:\n\n1. eins\n   - a\n- Punkt\n\nMehr: [hier](https://example.org/), dort\n\n1 | 2\n3"
     )
 
 

@@ -10,7 +10,7 @@ from customers.faq_file.writer import CONTENT_TYPES, export, template
 
 from .samples import read
 
-_BAD = "id,question,answer,active\n1,Good?,a,\n\n2,,b,perhaps\n3,Good?,c,\n"
+_BAD = "id,question,answer,active\n1,Good?,a,\n\n2,,b,perhaps\n1,Other?,c,\n"
 
 
 def _sentence(error: RowError) -> str:
@@ -33,7 +33,7 @@ def test_csv_keeps_its_rows_and_gains_a_column() -> None:
         "",
         '2;;b;perhaps;"active: bad_boolean',
         'question: missing_question"',
-        "3;Good?;c;;question: duplicate_question",
+        "1;Other?;c;;id: duplicate_id",
     ]
 
 
@@ -52,7 +52,7 @@ def test_the_error_file_has_the_same_errors_and_takes_new_ones(form: str) -> Non
 
 def test_corrected_rows_import_from_the_error_file() -> None:
     _, data = _with_errors(_BAD.encode(), "faq.csv")
-    fixed = data.decode("utf-8-sig").replace("2,,b,perhaps", "2,Now?,b,no").replace("3,Good?", "3,Better?")
+    fixed = data.decode("utf-8-sig").replace("2,,b,perhaps", "2,Now?,b,no").replace("1,Other?", "3,Better?")
     parsed = read(fixed)
     assert parsed.errors == ()
     assert [(row.id, row.question, row.active) for row in parsed.rows] == [

@@ -29,15 +29,15 @@ def test_every_error_of_every_row_is_listed() -> None:
         (3, "active", "bad_boolean"),
         (3, "question", "missing_question"),
         (4, "valid_until", "bad_date_range"),
-        (4, "question", "duplicate_question"),
         (5, "question", "control_character"),
         (5, "answer", "damaged_text"),
         (5, "id", "bad_id"),
     ]
     assert [row.row for row in parsed.rows] == [2]
     assert parsed.errors[0].data == {"allowed": "en-US, de-DE"}
-    assert parsed.errors[7].data == {"character": "U+0000"}
-    assert "\x00" not in parsed.errors[7].value
+    assert [(warning.row, warning.code) for warning in parsed.warnings] == [(4, "duplicate_question")]
+    assert parsed.errors[6].data == {"character": "U+0000"}
+    assert "\x00" not in parsed.errors[6].value
 
 
 def test_duplicate_ids_and_questions_count_per_locale() -> None:
@@ -45,11 +45,18 @@ def test_duplicate_ids_and_questions_count_per_locale() -> None:
         "id,locale,question\n1,en-US,Same?\n1,de-DE,Same?\n1,en-US,Other?\n2,en-US, ¿Ｓａｍｅ！\n3,"
         "en-US,C\n4,en-US,C#\n"
     )
-    assert [(error.row, error.code, error.data["row"]) for error in parsed.errors] == [
-        (4, "duplicate_id", 2),
-        (5, "duplicate_question", 2),
+    assert [(error.row, error.code, error.data["row"]) for error in parsed.errors] == [(4, "duplicate_id", 2)]
+    assert [(found.row, found.code, found.data["row"]) for found in parsed.warnings] == [
+        (5, "duplicate_question", 2)
     ]
-    assert len(parsed.rows) == 4
+    assert len(parsed.rows) == 5
+
+
+def test_a_duplicate_question_without_an_id_is_an_error() -> None:
+    """Its id would be derived from the question, so it would be the first row's."""
+    parsed = read("locale,question\nen-US,Same?\nen-US,same\n")
+    assert [(error.row, error.code) for error in parsed.errors] == [(3, "duplicate_question")]
+    assert len(parsed.rows) == 1
 
 
 def test_empty_answers_are_fine() -> None:
