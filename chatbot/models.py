@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import VectorField
 
-from customers.models import FaqEntry, LocaleProfile, Tenant
+from customers.models import FaqEntry, FaqUpload, LocaleProfile, Tenant
 
 
 class Conversation(models.Model):
@@ -127,3 +127,48 @@ class QuestionVector(models.Model):
 
     def __str__(self) -> str:
         return f"{self.entry_id} {self.version}"
+
+
+class UploadVector(models.Model):
+    """The unit vector of one text of an upload that is being looked over, so that applying it finds it made."""
+
+    upload = models.ForeignKey(FaqUpload, models.CASCADE, related_name="vectors")
+    version = models.CharField(max_length=64)
+    text_sha256 = models.BinaryField(max_length=32)
+    vector = VectorField()
+
+    class Meta:
+        verbose_name = _("upload vector")
+        verbose_name_plural = _("upload vectors")
+        constraints = [
+            models.UniqueConstraint(fields=["upload", "version", "text_sha256"], name="upload_vector_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.upload_id} {self.version}"
+
+
+class VectorWork(models.Model):
+    """How far a profile's FAQ is on its way into the index.
+
+    The background job brings `revision` from nothing `done` to `finished`; a node that answers with a revision raises
+    `live_revision` to it.
+    """
+
+    profile = models.OneToOneField(
+        LocaleProfile, models.CASCADE, related_name="vector_work", primary_key=True, verbose_name=_("locale profile")
+    )
+    revision = models.BigIntegerField(default=0)
+    version = models.CharField(max_length=64, blank=True)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    finished = models.BooleanField(default=False)
+    progress_at = models.DateTimeField(auto_now_add=True)
+    live_revision = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("vector work")
+        verbose_name_plural = _("vector work")
+
+    def __str__(self) -> str:
+        return f"{self.profile_id}: {self.done}/{self.total}"

@@ -8,34 +8,40 @@ import datetime as dt
 import logging
 import secrets
 import threading
-import zoneinfo
+import time
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import psycopg
 from django.conf import settings
 from django.db import OperationalError, close_old_connections, connection
-from django.db.models import Prefetch, Q
-from django.utils import timezone
 
-from chatbot import vectors
+from chatbot import faq_texts, tasks, vector_work, vectors
 from chatbot.answering.pipeline import Bundle
 from chatbot.answering.rank import Ranker
-from chatbot.answering.retrieve import index_texts, make_index, text_digest
+from chatbot.answering.retrieve import make_index
 from chatbot.engine import weights
-from chatbot.engine.encoder import Kind, Vectors
+from chatbot.engine.encoder import Vectors
 from chatbot.engine.errors import EngineStopped
-from chatbot.engine.index import Entry
+from chatbot.engine.index import Index
 from chatbot.engine.runtime import Engine
+from chatbot.faq_texts import FaqTexts
 from chatbot.services import NODE_LOCK
 from chatbot.vectors import StoredVector
 from customers.culture import Manners
-from customers.models import FaqEntry, FaqQuestion, LocaleProfile
+from customers.models import LocaleProfile
 from customers.services import FAQ_CHANNEL
 
 logger = logging.getLogger(__name__)
 
 BULK_TEXTS = 512
+# What an edit brings is embedded here, within a second; more is the worker's. A node that starts does more itself, so
+# that a new installation answers at once.
+EDIT_TEXTS = 64
+START_TEXTS = 2_000
+ASK_AGAIN_SECONDS = 60.0
+NO_REVISION = -1
 RECONNECT_SECONDS = 1.0
 
 
@@ -51,6 +57,7 @@ class Serving:
         self.engine: Engine | None = None
         self._bundles: dict[int, Bundle] = {}
         self._days: dict[int, dt.date] = {}
+        self._waiting: dict[int, _Waiting] = {}
         self._stopping = threading.Event()
         self._listening = threading.Event()
         self._refresher = threading.Thread(target=self._refresh_forever, name="refresher", daemon=True)
@@ -121,12 +128,49 @@ class Serving:
             profiles = {profile.pk: profile for profile in active.select_related("tenant")}
             for gone in self._bundles.keys() - profiles.keys():
                 del self._bundles[gone]
+                self._waiting.pop(gone, None)
             for profile in profiles.values():
-                today = timezone.now().astimezone(zoneinfo.ZoneInfo(profile.time_zone)).date()
+                today = faq_texts.today_of(profile)
                 built = self._bundles.get(profile.pk)
                 if built is None or built.revision != profile.faq_revision or self._days[profile.pk] != today:
-                    self._bundles[profile.pk] = self._build(profile, today)
-                    self._days[profile.pk] = today
+                    self._refresh(profile, today)
+
+    def _refresh(self, profile: LocaleProfile, today: dt.date) -> None:
+        """Bring one profile up to date, or leave its vectors to the worker and serve what there was until then."""
+        if self._is_waiting(profile, today):
+            return
+        bundle = self._build(profile, today)
+        if bundle is not None:
+            self._waiting.pop(profile.pk, None)
+            self._bundles[profile.pk] = bundle
+            self._days[profile.pk] = today
+            if self._refresher.is_alive():
+                vector_work.tell_live(profile_id=profile.pk, revision=bundle.revision)
+            return
+        self._ask_worker(profile, today)
+        before = self._bundles.get(profile.pk)
+        self._days.setdefault(profile.pk, today)
+        self._bundles[profile.pk] = (
+            self._empty(profile) if before is None else replace(before, manners=manners_of(profile))
+        )
+
+    def _is_waiting(self, profile: LocaleProfile, today: dt.date) -> bool:
+        """Say whether the worker still has this revision's vectors to make; ask it again after a while."""
+        assert self.engine is not None
+        waiting = self._waiting.get(profile.pk)
+        if waiting is None or waiting.of != (profile.faq_revision, today):
+            return False
+        if vector_work.is_finished(
+            profile_id=profile.pk, revision=profile.faq_revision, version=self.engine.version
+        ):
+            return False
+        if time.monotonic() - waiting.asked_at > ASK_AGAIN_SECONDS:
+            self._ask_worker(profile, today)
+        return True
+
+    def _ask_worker(self, profile: LocaleProfile, today: dt.date) -> None:
+        tasks.defer_vectors(profile.pk)
+        self._waiting[profile.pk] = _Waiting(of=(profile.faq_revision, today), asked_at=time.monotonic())
 
     def _refresh_forever(self) -> None:
         while not self._stopping.is_set():
@@ -146,15 +190,8 @@ class Serving:
 
     def _listen(self) -> None:
         """Hold the node's lock and refresh on every announcement, and every few seconds without one."""
-        at = connection.settings_dict
-        with psycopg.connect(
-            dbname=at["NAME"],
-            user=at["USER"],
-            password=at["PASSWORD"],
-            host=at["HOST"],
-            port=at["PORT"] or None,
-            autocommit=True,
-        ) as listener:
+        # The site's own parameters, so that options such as sslmode hold here too.
+        with psycopg.connect(**connection.get_connection_params(), autocommit=True) as listener:
             listener.execute("SELECT pg_advisory_lock(%s, %s)", [NODE_LOCK, self.node])
             listener.execute(f"LISTEN {FAQ_CHANNEL}")
             while not self._stopping.is_set():
@@ -171,25 +208,39 @@ class Serving:
 
     # ---------------------------------------------------------------- building one bundle
 
-    def _build(self, profile: LocaleProfile, today: dt.date) -> Bundle:
-        """Read a profile's FAQ, embed what has no vector yet, and index it."""
+    def _build(self, profile: LocaleProfile, today: dt.date) -> Bundle | None:
+        """Read a profile's FAQ, embed what has no vector yet, and index it; None where that is too much to wait for."""
         assert self.engine is not None
-        rows = self._entries(profile, today)
-        entries = [_entry(row) for row in rows]
-        texts = [(row.pk, *index_texts(entry)) for row, entry in zip(rows, entries, strict=True)]
-        wanted: dict[tuple[int, bytes], tuple[Kind, str]] = {}
-        for row_id, questions, passage in texts:
-            wanted[row_id, text_digest("passage", passage)] = ("passage", passage)
-            for question in questions:
-                wanted[row_id, text_digest("query", question)] = ("query", question)
-        found = self._vectors(profile, wanted)
+        faq = faq_texts.read(profile_id=profile.pk, today=today)
+        known = vectors.stored_keys(profile_id=profile.pk, version=self.engine.version)
+        wanted = faq.wanted()
+        if len(wanted - known) > self._patience():
+            return None
+        self._embed(profile, faq, wanted - known)
+        stored, stale = vectors.load(profile_id=profile.pk, version=self.engine.version, known=wanted)
+        if stale:
+            vectors.prune(ids=stale)
+        found = {(row.entry_id, row.digest): row.vector for row in stored}
+        if not wanted <= found.keys():
+            return None  # an entry went while it was read; its announcement is on the way
         dim = self.engine.encoder.dim
         index = make_index(
-            entries,
-            questions=_stack([found[i, text_digest("query", q)] for i, qs, _ in texts for q in qs], dim),
-            passages=_stack([found[i, text_digest("passage", passage)] for i, _, passage in texts], dim),
+            [it.entry for it in faq.entries],
+            questions=_stack([found[it.entry_id, digest] for it in faq.entries for digest in it.questions], dim),
+            passages=_stack([found[it.entry_id, it.passage] for it in faq.entries], dim),
             tokenize=self.engine.tokens,
         )
+        return self._bundle(profile, index)
+
+    def _empty(self, profile: LocaleProfile) -> Bundle:
+        """Return what serves a profile whose vectors are all still to come."""
+        assert self.engine is not None
+        none = _stack([], self.engine.encoder.dim)
+        index = make_index([], questions=none, passages=none, tokenize=self.engine.tokens)
+        return replace(self._bundle(profile, index), revision=NO_REVISION)
+
+    def _bundle(self, profile: LocaleProfile, index: Index) -> Bundle:
+        assert self.engine is not None
         return Bundle(
             profile_id=profile.pk,
             revision=profile.faq_revision,
@@ -199,37 +250,35 @@ class Serving:
             manners=manners_of(profile),
         )
 
-    def _entries(self, profile: LocaleProfile, today: dt.date) -> list[FaqEntry]:
-        """Return the entries that answer today, with their questions."""
-        valid = Q(valid_from=None) | Q(valid_from__lte=today), Q(valid_until=None) | Q(valid_until__gte=today)
-        questions = Prefetch("questions", FaqQuestion.objects.order_by("position"))
-        rows = FaqEntry.objects.filter(*valid, profile=profile, is_active=True).prefetch_related(questions)
-        return [row for row in rows.order_by("pk") if row.questions.all()]
+    def _patience(self) -> float:
+        """Return how many texts of a profile this process embeds itself: a command all of them, a node few."""
+        if not self._refresher.is_alive():
+            return float("inf")
+        return EDIT_TEXTS if self._listening.is_set() else START_TEXTS
 
-    def _vectors(
-        self, profile: LocaleProfile, wanted: dict[tuple[int, bytes], tuple[Kind, str]]
-    ) -> dict[tuple[int, bytes], Vectors]:
-        """Return the vectors [dim] of the wanted texts: the stored ones, and new ones, which are stored."""
+    def _embed(self, profile: LocaleProfile, faq: FaqTexts, missing: set[tuple[int, bytes]]) -> None:
+        """Embed and store the texts that have no vector yet."""
         assert self.engine is not None
-        stored, stale = vectors.load(profile_id=profile.pk, version=self.engine.version, known=set(wanted))
-        found = {(row.entry_id, row.digest): row.vector for row in stored}
-        missing = [key for key in wanted if key not in found]
         for kind in ("query", "passage"):
-            keys = [key for key in missing if wanted[key][0] == kind]
+            keys = [key for key in sorted(missing) if faq.texts[key[1]][0] == kind]
             for start in range(0, len(keys), BULK_TEXTS):
                 piece = keys[start : start + BULK_TEXTS]
-                made = self.engine.embed_bulk([wanted[key][1] for key in piece], kind).result()
+                made = self.engine.embed_bulk([faq.texts[digest][1] for _, digest in piece], kind).result()
                 new = [
                     StoredVector(entry_id=key[0], digest=key[1], vector=vector)
                     for key, vector in zip(piece, made, strict=True)
                 ]
                 vectors.save(version=self.engine.version, vectors=new)
-                found |= {(row.entry_id, row.digest): row.vector for row in new}
-        if stale:
-            vectors.prune(ids=stale)
         if missing:
-            logger.info("%s: %d texts embedded, %d stored vectors dropped", profile, len(missing), len(stale))
-        return found
+            logger.info("%s: %d texts embedded", profile, len(missing))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Waiting:
+    """What the worker was asked for, and when (`time.monotonic`)."""
+
+    of: tuple[int, dt.date]
+    asked_at: float
 
 
 def manners_of(profile: LocaleProfile) -> Manners:
@@ -243,16 +292,6 @@ def manners_of(profile: LocaleProfile) -> Manners:
         phrases=dict(profile.phrases),
         greetings=dict(profile.greetings),
         suggestions=tuple(profile.suggestions),
-    )
-
-
-def _entry(row: FaqEntry) -> Entry:
-    return Entry(
-        key=row.key,
-        questions=tuple(question.text for question in row.questions.all()),
-        answer=row.answer,
-        category=row.category,
-        follow_ups=tuple(row.follow_ups),
     )
 
 

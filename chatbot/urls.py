@@ -6,6 +6,7 @@ from django.urls import include, path
 from chatbot import views
 
 urlpatterns = [
+    path("admin/knowledge/", include("chatbot.admin.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("health", views.health, name="health"),

@@ -1,6 +1,6 @@
 """The stored vectors of a profile, read and written in binary: as text, 100,000 of them would take a minute."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,8 +40,7 @@ def load(
     found, stale = [], []
     for row_id, entry_id, digest, vector in rows:
         if (entry_id, bytes(digest)) in known:
-            array = np.asarray(vector.to_numpy() if isinstance(vector, Vector) else vector, np.float32)
-            found.append(StoredVector(entry_id=entry_id, digest=bytes(digest), vector=array))
+            found.append(StoredVector(entry_id=entry_id, digest=bytes(digest), vector=_array(vector)))
         else:
             stale.append(row_id)
     return found, stale
@@ -66,3 +65,70 @@ def prune(*, ids: list[int]) -> None:
     """Delete rows whose text is gone."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM chatbot_questionvector WHERE id = ANY(%s)", [ids])
+
+
+def stored_keys(*, profile_id: int, version: str) -> set[tuple[int, bytes]]:
+    """Return of which texts of which entries a vector is stored."""
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(
+            """
+            SELECT v.entry_id, v.text_sha256 FROM chatbot_questionvector v
+            JOIN customers_faqentry e ON e.id = v.entry_id WHERE e.profile_id = %s AND v.version = %s
+            """,
+            [profile_id, version],
+            binary=True,
+        )
+        return {(entry_id, bytes(digest)) for entry_id, digest in cursor.fetchall()}
+
+
+def load_by_digest(*, profile_id: int, version: str) -> dict[bytes, NDArray[np.float32]]:
+    """Return the profile's stored vectors [dim] by the digest of their text."""
+    connection.ensure_connection()
+    register_vector(connection.connection)
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(
+            """
+            SELECT v.text_sha256, v.vector FROM chatbot_questionvector v
+            JOIN customers_faqentry e ON e.id = v.entry_id WHERE e.profile_id = %s AND v.version = %s
+            """,
+            [profile_id, version],
+            binary=True,
+        )
+        return {bytes(digest): _array(vector) for digest, vector in cursor.fetchall()}
+
+
+def save_for_upload(*, upload_id: int, version: str, vectors: Mapping[bytes, NDArray[np.float32]]) -> None:
+    """Keep the vectors [dim] of an upload's texts until it is applied; an upload deleted meanwhile is skipped."""
+    connection.ensure_connection()
+    register_vector(connection.connection)
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO chatbot_uploadvector (upload_id, version, text_sha256, vector)
+            SELECT u.id, %s, %s, %s FROM customers_faqupload u WHERE u.id = %s FOR KEY SHARE
+            ON CONFLICT DO NOTHING
+            """,
+            [(version, digest, Vector(vector), upload_id) for digest, vector in vectors.items()],
+        )
+
+
+def load_for_uploads(*, tenant_id: int, version: str, digests: Collection[bytes]) -> dict[bytes, NDArray[np.float32]]:
+    """Return the vectors [dim] of those of the texts that were embedded for an upload of the tenant."""
+    connection.ensure_connection()
+    register_vector(connection.connection)
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT ON (v.text_sha256) v.text_sha256, v.vector FROM chatbot_uploadvector v
+            JOIN customers_faqupload u ON u.id = v.upload_id
+            WHERE u.tenant_id = %s AND v.version = %s AND v.text_sha256 = ANY(%s)
+            """,
+            [tenant_id, version, list(digests)],
+            binary=True,
+        )
+        return {bytes(digest): _array(vector) for digest, vector in cursor.fetchall()}
+
+
+def _array(vector: "Vector | NDArray[np.float32]") -> NDArray[np.float32]:
+    return np.asarray(vector.to_numpy() if isinstance(vector, Vector) else vector, np.float32)

@@ -16,6 +16,8 @@ from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 
 from customers import services
+from customers.admin_bulk import FaqBulk
+from customers.admin_export import FaqExport
 from customers.admin_scope import CategoryFilter, LocaleFilter, TenantFilter, TenantScopedAdmin
 from customers.forms import FaqForm, ProfileForm, TenantForm
 from customers.models import FaqEntry, FaqQuestion, Holiday, LocaleProfile, Tenant
@@ -127,7 +129,7 @@ class ProfileAdmin(TenantScopedAdmin):
 
 
 @admin.register(FaqEntry)
-class FaqAdmin(TenantScopedAdmin):
+class FaqAdmin(FaqExport, FaqBulk):
     """The approved answers."""
 
     tenant_path = "profile__tenant_id"
@@ -139,7 +141,7 @@ class FaqAdmin(TenantScopedAdmin):
     search_fields = ("key",)  # shows the search box; `get_search_results` says where it looks
     search_help_text = _("Search questions, other ways to ask, answers and ids")
     ordering = ("profile_id", "key")
-    actions = ("retire", "activate")
+    actions = ("retire", "activate", "label_selected", "move_selected")
     fieldsets = (
         (None, {"fields": ("profile", "question", "alternates", "answer", "is_active")}),
         (

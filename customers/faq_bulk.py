@@ -1,6 +1,6 @@
 """Writes to many FAQ entries at once: one transaction, its audit record, its announcement each."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -39,7 +39,11 @@ def faq_entry_confirm(*, entry: FaqEntry, actor: str) -> None:
     FaqEntry.objects.filter(pk=entry.pk).update(updated_at=timezone.now())
     profile = entry.profile
     audit(
-        actor=actor, action="faq_confirm", target=str(profile), tenant=profile.tenant, data={"keys": [entry.key]}
+        actor=actor,
+        action="faq_confirm",
+        target=str(profile),
+        tenant=profile.tenant,
+        data={"keys": [entry.key]},
     )
 
 
@@ -57,7 +61,9 @@ def faq_entries_label(
     `updated_at` stays: it tells when the words last changed, by which translations are known to be stale.
     """
     changed = []
-    for entry in FaqEntry.objects.select_for_update().filter(pk__in=[entry.pk for entry in entries]).order_by("pk"):
+    for entry in (
+        FaqEntry.objects.select_for_update().filter(pk__in=[entry.pk for entry in entries]).order_by("pk")
+    ):
         tags = [tag for tag in dict.fromkeys([*entry.tags, *add_tags]) if tag not in remove_tags]
         wanted = entry.category if category is None else category
         if (entry.category, entry.tags) != (wanted, tags):
@@ -73,7 +79,9 @@ def faq_entries_label(
 def move_plan(*, entries: Iterable[FaqEntry], target: LocaleProfile) -> MovePlan:
     """Return what moving entries to a profile of their own tenant would do. Raises ValueError for another's."""
     chosen = list(
-        FaqEntry.objects.filter(pk__in=[entry.pk for entry in entries]).select_related("profile").order_by("pk")
+        FaqEntry.objects.filter(pk__in=[entry.pk for entry in entries])
+        .select_related("profile")
+        .order_by("pk")
     )
     if any(entry.profile.tenant_id != target.tenant_id for entry in chosen):
         raise ValueError(f"FAQs move within their own tenant only, not to {target}.")
@@ -86,9 +94,7 @@ def move_plan(*, entries: Iterable[FaqEntry], target: LocaleProfile) -> MovePlan
             "text", "entry__key"
         )
     }
-    texts = dict(
-        FaqQuestion.objects.filter(entry__in=others, position=0).values_list("entry_id", "text")
-    )
+    texts = dict(FaqQuestion.objects.filter(entry__in=others, position=0).values_list("entry_id", "text"))
     free, same_key, same_question = [], [], []
     for entry in others:
         question = texts.get(entry.pk, "").casefold()
@@ -137,7 +143,7 @@ def faq_entries_move(
 
 
 def _audit_each_profile(
-    entries: Sequence[FaqEntry], *, action: str, actor: str, data: dict[str, object]
+    entries: Sequence[FaqEntry], *, action: str, actor: str, data: Mapping[str, object]
 ) -> None:
     """Record one act on several entries, once per profile they are in."""
     profiles = LocaleProfile.objects.select_related("tenant").in_bulk({entry.profile_id for entry in entries})
@@ -148,5 +154,5 @@ def _audit_each_profile(
             action=action,
             target=str(profile),
             tenant=profile.tenant,
-            data={"keys": keys} | data,
+            data={"keys": keys, **data},
         )

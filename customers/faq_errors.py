@@ -92,6 +92,9 @@ REFUSALS = {
     "zip_bomb": _(
         "The file unpacks to far more than a FAQ needs, so it was not opened. Save it again as CSV."
     ),
+    "too_demanding": _(
+        "Reading the file took more memory or time than a FAQ needs. Save it again as CSV, or split it."
+    ),
     "xml_doctype": _(
         "The file declares XML entities ({part}), which no office program writes. It was not opened."
     ),

@@ -14,7 +14,9 @@ READ_AT_ONCE = 2000
 def rows_of(entries: QuerySet[FaqEntry]) -> Iterator[FaqRow]:
     """Yield the entries as rows, those of a locale together and by id, so that a workbook has a sheet per locale."""
     questions = Prefetch("questions", FaqQuestion.objects.order_by("position"))
-    found = entries.order_by("profile__locale", "key", "pk").select_related("profile").prefetch_related(questions)
+    found = (
+        entries.order_by("profile__locale", "key", "pk").select_related("profile").prefetch_related(questions)
+    )
     for entry in found.iterator(chunk_size=READ_AT_ONCE):
         texts = [question.text for question in entry.questions.all()]
         yield FaqRow(

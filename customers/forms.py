@@ -1,5 +1,6 @@
 """The admin's forms: everything a support person enters is checked here, in words they can act on."""
 
+import contextlib
 import zoneinfo
 from typing import Any
 from urllib.parse import urlsplit
@@ -108,10 +109,9 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
     def _image_host(line: str) -> str:
         """Return the host in lower case and IDNA-encoded; a leading https:// and a closing slash are forgiven."""
         host = line.lower().removeprefix("https://").removesuffix("/")
-        try:
+        # What has no IDNA form is left as it is: the validator refuses it and names it.
+        with contextlib.suppress(UnicodeError):
             host = host if host.isascii() else host.encode("idna").decode()
-        except UnicodeError:
-            pass  # the validator refuses it and names what was entered
         validate_image_host(host)
         return host
 

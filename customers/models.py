@@ -11,6 +11,11 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from customers import culture
+from customers.upload_models import FaqUpload as FaqUpload
+from customers.upload_models import FaqUploadFile as FaqUploadFile
+from customers.upload_models import FaqUploadFinding as FaqUploadFinding
+from customers.upload_models import FaqUploadRow as FaqUploadRow
+from customers.upload_models import TestQuestion as TestQuestion
 
 # A DNS name in lower case, IDNA-encoded, with at least one dot; no scheme, port, path or wildcard.
 IMAGE_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])")

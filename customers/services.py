@@ -12,30 +12,11 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from customers.models import AuditRecord, FaqEntry, FaqQuestion, Holiday, LocaleProfile, Tenant
+from customers import faq_store
+from customers.faq_store import FaqDraft as FaqDraft
+from customers.models import AuditRecord, FaqEntry, Holiday, LocaleProfile, Tenant
 
 FAQ_CHANNEL = "kefu_faq"
-ENTRY_FIELDS = ("category", "answer", "tags", "follow_ups", "valid_from", "valid_until", "is_active")
-
-
-@dataclass(frozen=True, kw_only=True)
-class FaqDraft:
-    """The content of one FAQ entry as it should be; `questions[0]` is the question, the rest its alternates."""
-
-    key: str
-    questions: tuple[str, ...]
-    answer: str
-    category: str = ""
-    tags: tuple[str, ...] = ()
-    follow_ups: tuple[str, ...] = ()
-    valid_from: dt.date | None = None
-    valid_until: dt.date | None = None
-    is_active: bool = True
-
-    def fields(self) -> dict[str, object]:
-        """Return the values of `ENTRY_FIELDS` as the model stores them."""
-        values = {name: getattr(self, name) for name in ENTRY_FIELDS}
-        return values | {"tags": list(self.tags), "follow_ups": list(self.follow_ups)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,42 +144,15 @@ def _apply(profile: LocaleProfile, drafts: Sequence[FaqDraft], *, dry_run: bool)
     """Make the profile's entries as the drafts say, and announce it, in the caller's transaction."""
     # One writer per profile at a time: two imports at once apply one after the other, never interleaved.
     LocaleProfile.objects.select_for_update().get(pk=profile.pk)
-    existing = {
-        entry.key: entry
-        for entry in FaqEntry.objects.filter(profile=profile, key__in=[draft.key for draft in drafts]).prefetch_related(
-            "questions"
-        )
-    }
+    existing = faq_store.load(profile_id=profile.pk, keys=[draft.key for draft in drafts])
     created = [draft for draft in drafts if draft.key not in existing]
-    changed = [draft for draft in drafts if draft.key in existing and _differs(existing[draft.key], draft)]
+    changed = [draft for draft in drafts if draft.key in existing and existing[draft.key] != draft]
     counts = ImportCounts(
         created=len(created), changed=len(changed), unchanged=len(drafts) - len(created) - len(changed)
     )
-    if dry_run or not (created or changed):
-        return counts
-    entries = FaqEntry.objects.bulk_create(
-        [FaqEntry(profile=profile, key=draft.key, **draft.fields()) for draft in created], batch_size=2000
-    )
-    now = timezone.now()
-    for draft in changed:
-        entry = existing[draft.key]
-        entry.updated_at = now  # auto_now works in save() alone
-        for name, value in draft.fields().items():
-            setattr(entry, name, value)
-        entries.append(entry)
-    edited = [existing[draft.key] for draft in changed]
-    FaqEntry.objects.bulk_update(edited, [*ENTRY_FIELDS, "updated_at"], batch_size=1000)
-    FaqQuestion.objects.filter(entry__in=edited).delete()
-    by_key = {entry.key: entry for entry in entries}
-    FaqQuestion.objects.bulk_create(
-        [
-            FaqQuestion(entry=by_key[draft.key], position=position, text=text)
-            for draft in (*created, *changed)
-            for position, text in enumerate(draft.questions)
-        ],
-        batch_size=5000,
-    )
-    faq_announce(profile_ids=[profile.pk])
+    if not dry_run and (created or changed):
+        faq_store.write(profile_id=profile.pk, drafts=[*created, *changed])
+        faq_announce(profile_ids=[profile.pk])
     return counts
 
 
@@ -229,10 +183,3 @@ def _audit_entries(*, entries: Sequence[FaqEntry], action: str, actor: str) -> N
         keys = sorted(entry.key for entry in entries if entry.profile_id == profile_id)
         audit(actor=actor, action=action, target=str(profile), tenant=profile.tenant, data={"keys": keys})
     faq_announce(profile_ids=profiles)
-
-
-def _differs(entry: FaqEntry, draft: FaqDraft) -> bool:
-    """Say whether applying the draft would change the entry."""
-    if any(getattr(entry, name) != value for name, value in draft.fields().items()):
-        return True
-    return tuple(question.text for question in entry.questions.all()) != draft.questions

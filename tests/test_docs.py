@@ -19,6 +19,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 README = (BASE_DIR / "README.md").read_text()
 APPS = ("chatbot", "customers")
 NAME = re.compile(r"`([^`\s]+)`")
+FILE = re.compile(r"[\w./-]+\.(py|js|json|toml|csv|jsonl|po)")
 CATALOGS = sorted((BASE_DIR / "chatbot" / "locale").glob("*/LC_MESSAGES/django.po"))
 # What visitors read; the admin's own sentences are checked with the admin.
 FOR_VISITORS = ("chatbot/strings.py", "chatbot/wire.py", "chatbot/consumers.py", "customers/defaults.py")
@@ -76,11 +77,13 @@ def settings_read() -> dict[str, ast.expr | None]:
     found: dict[str, ast.expr | None] = {}
     for path, tree in source("chatbot/**/*.py", "customers/**/*.py"):
         for node in ast.walk(tree):
-            if not isinstance(node, ast.Call) or not node.args or not isinstance(name := constant(node.args[0]), str):
+            name = constant(node.args[0]) if isinstance(node, ast.Call) and node.args else None
+            if not isinstance(node, ast.Call) or not isinstance(name, str):
                 continue
-            if path.name == "settings.py" and isinstance(node.func, ast.Name) and node.func.id.startswith("env_"):
+            called = ast.unparse(node.func)
+            if path.name == "settings.py" and re.fullmatch(r"env_\w+", called):
                 found[name] = node.args[1] if len(node.args) > 1 else None
-            elif ast.unparse(node.func) in {"os.environ.get", "os.getenv"}:
+            elif called in {"os.environ.get", "os.getenv"}:
                 found.setdefault(name, None)
     return found
 
@@ -252,7 +255,7 @@ def test_the_tree_has_every_folder_and_module_with_a_clause_and_no_other() -> No
 
 def test_files_named_elsewhere_exist() -> None:
     """A path, or a module's name below the folder that was named before it."""
-    named = {name for name in NAME.findall(README) if re.fullmatch(r"[\w./-]+\.(py|js|json|toml|csv|jsonl|po)", name)}
+    named = set(filter(FILE.fullmatch, NAME.findall(README)))
     known = {path.name for folder in (*APPS, "static", "tests") for path in (BASE_DIR / folder).rglob("*.*")}
     examples = {name for name in named if "it-IT" in name or "/it/" in name}
     formats = {"faq.jsonl", "queries.jsonl", "config.json", "tokenizer.json"}
@@ -276,7 +279,7 @@ def test_links_and_pictures_lead_somewhere() -> None:
     ]
     assert lost == []
     pictures = sorted((BASE_DIR / "docs").iterdir())
-    assert sorted(f"docs/{path.name}" for path in pictures) == sorted({link for link in links if "docs/" in link})
+    assert {f"docs/{path.name}" for path in pictures} == {link for link in links if "docs/" in link}
     assert all(path.stat().st_size < IMAGE_MAX_BYTES for path in pictures)
 
 
@@ -288,8 +291,9 @@ def read_catalog(path: Path) -> Catalog:
         return read_po(file, abort_invalid=True)
 
 
-def forms(value: str | list[str] | tuple[str, ...]) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
+def forms(value: str | list[str] | tuple[str, ...] | None) -> list[str]:
+    """Return a message's forms: one, or one per grammatical number."""
+    return [value or ""] if isinstance(value, str | None) else list(value)
 
 
 def test_every_language_but_english_has_a_catalog() -> None:
@@ -301,7 +305,7 @@ def test_every_language_but_english_has_a_catalog() -> None:
 def test_a_catalog_is_complete_and_certain(path: Path) -> None:
     messages = [message for message in read_catalog(path) if message.id]
     assert messages
-    assert [m.id for m in messages if not all(form.strip() for form in forms(m.string or ""))] == []
+    assert [m.id for m in messages if not all(form.strip() for form in forms(m.string))] == []
     assert [m.id for m in messages if m.fuzzy] == []
 
 
@@ -324,8 +328,7 @@ def keeps_placeholders(message: Message) -> bool:
 @pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.parent.parent.name)
 def test_every_sentence_for_visitors_is_translated(path: Path) -> None:
     translated = {forms(message.id)[0] for message in read_catalog(path) if message.id}
-    written = {
-        forms(found[1])[0] for module in FOR_VISITORS for found in extract_from_file("python", BASE_DIR / module)
-    }
+    found = [entry for module in FOR_VISITORS for entry in extract_from_file("python", BASE_DIR / module)]
+    written = {forms(entry[1])[0] for entry in found}
     assert len(written) > 50, "the sentences were not found in the source"
     assert sorted(written - translated) == []

@@ -127,10 +127,9 @@ def topics_of(
     rows = FaqEntry.objects.filter(profile__in=profiles).order_by("key")
     rows = rows if key is None else rows.filter(key=key)
     found: dict[str, dict[int, Row]] = {}
-    for key, profile_id, *values in rows.values_list(
+    for key, profile_id, pk, category, is_active, created_at, updated_at in rows.values_list(
         "key", "profile_id", "pk", "category", "is_active", "created_at", "updated_at"
     ):
-        pk, category, is_active, created_at, updated_at = values
         found.setdefault(key, {})[profile_id] = Row(
             pk=pk, category=category, is_active=is_active, created_at=created_at, updated_at=updated_at
         )
@@ -154,7 +153,9 @@ def coverage(request: HttpRequest) -> HttpResponse:
     source = next((profile for profile in profiles if profile.locale == tenant.default_locale), None)
     topics = topics_of(profiles, source.pk if source else None)
     category, state = request.GET.get("category", ""), request.GET.get("state", "")
-    page = Paginator(_narrowed(topics, shown, category, state), TOPICS_PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(_narrowed(topics, shown, category, state), TOPICS_PER_PAGE).get_page(
+        request.GET.get("page")
+    )
     return knowledge.show(
         request,
         "admin/knowledge/coverage.html",

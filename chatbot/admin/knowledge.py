@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -16,19 +16,18 @@ from customers.models import FaqEntry, LocaleProfile, Tenant
 
 FAQ = "faqentry"
 NAME_MAX_CHARS = 200
-Rest = ParamSpec("Rest")
-View = Callable[Concatenate[HttpRequest, Rest], HttpResponse]
+View = Callable[..., HttpResponse]
 
 
 class BadRequest(Exception):
     """What the page sent cannot be used; the message is a sentence for the person who sent it."""
 
 
-def for_staff(view: View[Rest]) -> View[Rest]:
+def for_staff(view: View) -> View:
     """Let in logged-in staff who may view the FAQs of any tenant; send others to the login, or refuse them."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not access.access_of(request.user).allows(model=FAQ, act=access.VIEW):
             raise PermissionDenied
         return view(request, *args, **kwargs)
@@ -36,11 +35,11 @@ def for_staff(view: View[Rest]) -> View[Rest]:
     return admin.site.admin_view(guarded)
 
 
-def as_json(view: View[Rest]) -> View[Rest]:
+def as_json(view: View) -> View:
     """Answer BadRequest with its sentence as JSON."""
 
     @wraps(view)
-    def answered(request: HttpRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponse:
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
         except BadRequest as problem:

@@ -1,27 +1,48 @@
 """The sidebar: each link shows to those who may open its screen."""
 
+from dataclasses import dataclass
+
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-# Group, then per link: title, Material symbol, and the model whose screen it opens.
-SCREENS: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ...] = (
-    (_("Customer service"), ((_("Conversations"), "forum", "chatbot.Conversation"),)),
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """One link: it shows to those who may open the model's screen, and leads to it or to the named `address`."""
+
+    title: str | Promise
+    icon: str
+    model: str
+    address: str = ""
+
+    def url(self) -> str:
+        """Return where the link leads."""
+        return reverse(self.address or f"admin:{self.model.lower().replace('.', '_')}_changelist")
+
+
+SCREENS: tuple[tuple[str | Promise, tuple[Link, ...]], ...] = (
+    (_("Customer service"), (Link(title=_("Conversations"), icon="forum", model="chatbot.Conversation"),)),
     (
         _("Knowledge"),
         (
-            (_("FAQs"), "quiz", "customers.FaqEntry"),
-            (_("Locale profiles"), "translate", "customers.LocaleProfile"),
+            Link(title=_("FAQs"), icon="quiz", model="customers.FaqEntry"),
+            Link(
+                title=_("Coverage"), icon="grid_on", model="customers.FaqEntry", address="knowledge:coverage"
+            ),
+            Link(title=_("Search"), icon="search", model="customers.FaqEntry", address="knowledge:search"),
+            Link(title=_("Try it"), icon="play_arrow", model="customers.FaqEntry", address="knowledge:try"),
+            Link(title=_("Locale profiles"), icon="translate", model="customers.LocaleProfile"),
         ),
     ),
     (
         _("Administration"),
         (
-            (_("Tenants"), "storefront", "customers.Tenant"),
-            (_("Users"), "group", "auth.User"),
-            (_("Audit records"), "history", "customers.AuditRecord"),
+            Link(title=_("Tenants"), icon="storefront", model="customers.Tenant"),
+            Link(title=_("Users"), icon="group", model="auth.User"),
+            Link(title=_("Audit records"), icon="history", model="customers.AuditRecord"),
         ),
     ),
 )
@@ -33,13 +54,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, object]]:
     groups: list[dict[str, object]] = []
     for title, links in SCREENS:
         items = [
-            {
-                "title": name,
-                "icon": icon,
-                "link": reverse(f"admin:{label.lower().replace('.', '_')}_changelist"),
-            }
-            for name, icon, label in links
-            if screens[label].has_module_permission(request)
+            {"title": link.title, "icon": link.icon, "link": link.url()}
+            for link in links
+            if screens[link.model].has_module_permission(request)
         ]
         if items:
             groups.append({"title": title, "items": items})

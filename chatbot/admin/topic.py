@@ -16,8 +16,10 @@ from django.views.decorators.http import require_http_methods
 from chatbot.admin import knowledge
 from chatbot.admin.coverage import SYMBOLS, Choice, State, Topic, create_url, topics_of
 from chatbot.answering.frame import render_markdown
-from customers import access, culture, services
+from customers import access, culture, faq_bulk
 from customers.models import FaqEntry, FaqQuestion, LocaleProfile, Tenant
+
+NOTHING = SafeString("")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ class Side:
     entry: FaqEntry | None = None
     question: str = ""
     alternates: Sequence[str] = ()
-    html: SafeString = SafeString("")
+    html: SafeString = NOTHING
     updated_at: dt.datetime | None = None
 
 
@@ -49,14 +51,14 @@ def topic(request: HttpRequest) -> HttpResponse:
         return _confirm(request, tenant, key)
     profiles = knowledge.profiles_of(tenant)
     shown = knowledge.chosen_profiles(request, profiles)
-    sides = _sides(request, tenant, key, profiles, shown)
-    if all(side.entry is None for side in sides) and not FaqEntry.objects.filter(profile__in=profiles, key=key).exists():
+    if not FaqEntry.objects.filter(profile__in=profiles, key=key).exists():
         raise Http404(_("There is no FAQ with this id."))
+    sides = _sides(request, tenant, key, profiles, shown)
     chosen = {profile.locale for profile in shown}
     return knowledge.show(
         request,
         "admin/knowledge/topic.html",
-        title=key,
+        title=_("Topic %(key)s") % {"key": key},
         tenant=tenant,
         key=key,
         sides=sides,
@@ -75,7 +77,7 @@ def _confirm(request: HttpRequest, tenant: Tenant, key: str) -> HttpResponse:
     ).first()
     if entry is None:
         raise Http404
-    services.faq_entry_confirm(entry=entry, actor=request.user.get_username())
+    faq_bulk.faq_entry_confirm(entry=entry, actor=request.user.get_username())
     messages.success(request, _("%(locale)s is up to date again.") % {"locale": request.POST["confirm"]})
     return HttpResponseRedirect(request.get_full_path())
 
@@ -95,7 +97,15 @@ def _sides(
     may_add = knowledge.may(request, access.ADD, tenant)
     origin = entries.get(source.pk) if source else None
     return [
-        _side(profile, entries.get(profile.pk), found, is_source=profile == source, key=key, origin=origin, may_add=may_add)
+        _side(
+            profile,
+            entries.get(profile.pk),
+            found,
+            is_source=profile == source,
+            key=key,
+            origin=origin,
+            may_add=may_add,
+        )
         for profile in shown
     ]
 
@@ -130,7 +140,7 @@ def _side(
         entry=entry,
         question=texts[0] if texts else "",
         alternates=texts[1:],
-        html=_safe(entry.answer, profile) if entry else SafeString(""),
+        html=_safe(entry.answer, profile) if entry else NOTHING,
         updated_at=entry.updated_at if entry else None,
     )
 

@@ -96,3 +96,10 @@ def event_frame(event: Event, *, image_hosts: Collection[str] = ()) -> dict[str,
             "model": event.model,
         }
     return frame
+
+
+def refused_images(text: str, *, image_hosts: Collection[str] = ()) -> list[str]:
+    """Return the addresses of a Markdown text's images that `render_markdown` does not show, each once."""
+    inline = (child for token in _markdown.parse(text) for child in token.children or ())
+    addresses = dict.fromkeys(str(child.attrs.get("src", "")) for child in inline if child.type == "image")
+    return [address for address in addresses if not _may_show(address, image_hosts)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chatbot.engine.calibrator import FEATURES, Calibrator, features_of, posterior
+from chatbot.engine.calibrator import Calibrator, posterior
 from chatbot.engine.encoder import Vectors
 from chatbot.engine.index import Shape, Signals
 
@@ -53,12 +53,11 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True)
 class Ranked:
-    """A ranked list: places in the signals, best first, their scores and posteriors, and the calibrator's features."""
+    """A ranked list: places in the signals, best first, their scores and their shares of the softmax."""
 
     order: NDArray[np.int64]
-    scores: Vectors
-    shares: Vectors
-    features: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    shares: NDArray[np.float64]
 
 
 @functools.cache
@@ -84,8 +83,8 @@ class Ranker:
             return []
         weights = self.weights or default_weights()
         ranked = order(signals, weights)
-        first = weights.calibrator.probability(ranked.features)
         shares = ranked.shares
+        first = weights.calibrator.probability(float(shares[0]))
         # What the others have is their part of the softmax, scaled so that all of it stays a probability.
         scale = min(first / shares[0], (1 - first) / max(1 - shares[0], 1e-12))
         return [
@@ -109,8 +108,7 @@ def order(signals: Signals, weights: Weights) -> Ranked:
     scores = stack(signals) @ weights.of(signals.shape)
     places = np.argsort(-scores, kind="stable")
     shares = posterior(scores[places], float(context_of(signals.shape) @ weights.nothing))
-    features = features_of(float(shares[0]), float(signals.prototype[places[0]]), signals.shape)
-    return Ranked(order=places, scores=scores[places], shares=shares, features=features)
+    return Ranked(order=places, scores=scores[places], shares=shares)
 
 
 def context_of(shape: Shape) -> NDArray[np.float64]:
@@ -131,7 +129,7 @@ def weights_to_json(weights: Weights) -> dict[str, Any]:
             for part, row in zip(CONTEXT, weights.fusion, strict=True)
         },
         "nothing": dict(zip(CONTEXT, map(float, weights.nothing), strict=True)),
-        "calibrator": {"intercept": weights.calibrator.intercept, "weights": dict(weights.calibrator.weights)},
+        "calibrator": {"intercept": weights.calibrator.intercept, "slope": weights.calibrator.slope},
     }
 
 
@@ -141,15 +139,14 @@ def weights_from_json(data: Mapping[str, Any]) -> Weights:
         fusion = np.array([[float(data["fusion"][part][name]) for name in SIGNALS] for part in CONTEXT])
         nothing = np.array([float(data["nothing"][part]) for part in CONTEXT])
         calibrator = Calibrator(
-            intercept=float(data["calibrator"]["intercept"]),
-            weights={name: float(data["calibrator"]["weights"][name]) for name in FEATURES},
+            intercept=float(data["calibrator"]["intercept"]), slope=float(data["calibrator"]["slope"])
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RankerError(
             f"The ranker's weights are not what this version of Kefu reads ({error!r}). Fit them again: "
             "python -m chatbot.learning.fit --help"
         ) from error
-    numbers = [*fusion.ravel(), *nothing, calibrator.intercept, *calibrator.weights.values()]
+    numbers = [*fusion.ravel(), *nothing, calibrator.intercept, calibrator.slope]
     if not np.isfinite(numbers).all():
         raise RankerError("The ranker's weights hold a number that is not finite. Fit them again.")
     return Weights(fusion=fusion, nothing=nothing, calibrator=calibrator)

@@ -39,7 +39,9 @@ def text_digest(kind: Kind, text: str) -> bytes:
     return hashlib.sha256(f"{kind}\0{text}".encode()).digest()
 
 
-def make_index(entries: Sequence[Entry], *, questions: Vectors, passages: Vectors, tokenize: Tokenize) -> Index:
+def make_index(
+    entries: Sequence[Entry], *, questions: Vectors, passages: Vectors, tokenize: Tokenize
+) -> Index:
     """Index entries whose `index_texts` are embedded: `questions` [all of them, dim], `passages` [entries, dim]."""
     return Index(
         entries,

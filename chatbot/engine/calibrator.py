@@ -1,37 +1,32 @@
 """From the scores of a ranked list to the probability that its first candidate answers the question.
 
-Logistic regression on a few features of the list (Platt, Probabilistic outputs for support vector machines, 1999).
-The features are of the list's shape rather than of raw similarity, so that what is learned on some FAQs holds on others.
+The list competes with "nothing here answers it" in one softmax, whose log-odds are corrected by Platt scaling (Platt,
+Probabilistic outputs for support vector machines, 1999).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chatbot.engine.encoder import Vectors
-from chatbot.engine.index import Shape
-
-FEATURES = ("log_odds", "prototype", "prototype_wordings", "prototype_answers", "wordings", "answers")
-# The list's shape is judged by its first candidates: further down it depends on how many were retrieved.
+# Only the first candidates share the softmax: how many follow depends on how many were retrieved.
 FIELD = 12
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibrator:
-    """Logistic regression over `FEATURES`."""
+    """Logistic regression on the log-odds of the best candidate's share."""
 
     intercept: float
-    weights: Mapping[str, float]
+    slope: float
 
-    def probability(self, features: NDArray[np.float64]) -> float:
-        """Return P(the first candidate answers) for features [len(FEATURES)]."""
-        logit = self.intercept + sum(self.weights[name] * float(x) for name, x in zip(FEATURES, features, strict=True))
+    def probability(self, share: float) -> float:
+        """Return P(the best candidate answers), given its share of the softmax."""
+        logit = self.intercept + self.slope * log_odds(share)
         return float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
 
 
-def posterior(ordered: Vectors, nothing: float) -> Vectors:
+def posterior(ordered: NDArray[np.float64], nothing: float) -> NDArray[np.float64]:
     """Return the softmax of the first `FIELD` scores, highest first, with "nothing answers" beside them.
 
     The rest get 0, so the shares add up to one less that of "nothing answers".
@@ -42,11 +37,6 @@ def posterior(ordered: Vectors, nothing: float) -> Vectors:
     return shares / (shares.sum() + np.exp(nothing - top))
 
 
-def features_of(share: float, prototype: float, shape: Shape) -> NDArray[np.float64]:
-    """Return `FEATURES` of a ranked list: of its best candidate's share of the softmax and `prototype` cosine.
-
-    What a cosine means depends on how many wordings and how much of an answer the FAQ's entries have.
-    """
-    context = np.array([1.0, shape.wordings, shape.answers])
-    log_odds = np.log((share + 1e-6) / (1 - share + 1e-6))
-    return np.concatenate([[log_odds], prototype * context, context[1:]])
+def log_odds(share: float) -> float:
+    """Return ln(share / (1 - share)), kept finite."""
+    return float(np.log((share + 1e-6) / (1 - share + 1e-6)))

@@ -85,7 +85,9 @@ class Index:
         self.by_key = {entry.key: number for number, entry in enumerate(self.entries)}
         counts = np.array([len(entry.questions) for entry in self.entries], np.int64)
         answers = [[] for _ in self.entries] if answers is None else answers
-        if not counts.sum() == len(questions) == len(tokens) or not len(counts) == len(passages) == len(answers):
+        if not counts.sum() == len(questions) == len(tokens) or not len(counts) == len(passages) == len(
+            answers
+        ):
             raise ValueError(
                 f"{counts.sum()} questions of {len(counts)} entries need as many vectors, but there are "
                 f"{len(questions)} question vectors, {len(passages)} passages, {len(tokens)} token lists of "
@@ -134,7 +136,9 @@ class Index:
         chosen = chosen[np.argsort(-found["question"][chosen], kind="stable")]
         return self._signals(chosen, found, cosines, text)
 
-    def _signals(self, chosen: NDArray[np.int64], found: dict[str, Vectors], cosines: Vectors, text: str) -> Signals:
+    def _signals(
+        self, chosen: NDArray[np.int64], found: dict[str, Vectors], cosines: Vectors, text: str
+    ) -> Signals:
         """Gather the chosen entries' signals, and compare spellings only there."""
         nearest = [
             self._starts[entry] + _top(cosines[self._starts[entry] : self._ends[entry]], SPELLED_QUESTIONS)

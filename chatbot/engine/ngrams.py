@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# Combining accents of Latin, Greek and Cyrillic, Hebrew points, Arabic vowel signs and tatweel. Marks of other
-# scripts stay: in Devanagari or Thai they are letters.
-MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u065f\u0670]+")
+# Combining accents of Latin, Greek and Cyrillic, Hebrew points, Arabic vowel signs and tatweel, and joiners. Marks
+# of other scripts stay: in Devanagari or Thai they are letters.
+MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u065f\u0670\u200c\u200d]+")
 # What is neither letter nor digit; the ranges are scripts of India and South-East Asia, whose marks \w leaves out.
 OTHER = re.compile(r"(?:[^\w\u0900-\u0963\u0966-\u109f\u1780-\u17ff]|_)+")
 # Arabic letter forms that are typed for one another.
@@ -33,15 +33,17 @@ class NgramIndex:
 
     def __init__(self, texts: Sequence[str]) -> None:
         grams, owners = _grams(texts)
-        pairs, frequencies = np.unique(np.stack([owners, grams]), axis=1, return_counts=True)
-        self._grams, ids, holding = np.unique(pairs[1], return_inverse=True, return_counts=True)
-        self._idf = np.log((len(texts) + 1) / (holding + 1)) + 1
+        self._grams, ids = np.unique(grams, return_inverse=True)
+        # One number per (text, gram): sorted, they are each text's grams in a row.
+        pairs, frequencies = np.unique(owners * max(len(self._grams), 1) + ids, return_counts=True)
+        owners, ids = np.divmod(pairs, max(len(self._grams), 1))
+        self._idf = np.log((len(texts) + 1) / (np.bincount(ids, minlength=len(self._grams)) + 1)) + 1
         self._unknown_idf = float(np.log(len(texts) + 1) + 1)
         weights = (1 + np.log(frequencies)) * self._idf[ids]
-        norms = np.sqrt(np.bincount(pairs[0], weights**2, minlength=len(texts)))
+        norms = np.sqrt(np.bincount(owners, weights**2, minlength=len(texts)))
         self._ids = ids.astype(np.int32)
-        self._weights = (weights / norms[pairs[0]]).astype(np.float32)
-        self._starts = np.searchsorted(pairs[0], np.arange(len(texts) + 1))
+        self._weights = (weights / norms[owners]).astype(np.float32)
+        self._starts = np.searchsorted(owners, np.arange(len(texts) + 1))
 
     def likeness(self, query: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the cosine of a query to the texts of the given rows: [rows]."""
@@ -55,8 +57,12 @@ class NgramIndex:
         counts = self._starts[rows + 1] - self._starts[rows]
         ends = np.cumsum(counts)
         # The stretches of all rows one after the other, and each row's sum by differences of a running sum.
-        stretch = np.arange(ends[-1] if len(rows) else 0) + np.repeat(self._starts[rows] - (ends - counts), counts)
-        running = np.concatenate([[0.0], np.cumsum(self._weights[stretch] * dense[self._ids[stretch]], dtype=np.float64)])
+        stretch = np.arange(ends[-1] if len(rows) else 0) + np.repeat(
+            self._starts[rows] - (ends - counts), counts
+        )
+        running = np.concatenate(
+            [[0.0], np.cumsum(self._weights[stretch] * dense[self._ids[stretch]], dtype=np.float64)]
+        )
         return (running[ends] - running[ends - counts]).astype(np.float32)
 
 

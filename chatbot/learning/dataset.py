@@ -45,7 +45,9 @@ def read_dataset(faq: Path, queries: Path, *, name: str, locale: str) -> Dataset
     known = {entry.key for entry in entries}
     for query in labelled:
         for key in query.relevant.keys() - known:
-            raise DatasetError(f"{queries}: query {query.key!r} names the FAQ {key!r}, which {faq} does not hold.")
+            raise DatasetError(
+                f"{queries}: query {query.key!r} names the FAQ {key!r}, which {faq} does not hold."
+            )
     return Dataset(name=name, locale=locale, entries=entries, queries=labelled)
 
 
@@ -75,7 +77,9 @@ def read_queries(path: Path) -> tuple[LabelledQuery, ...]:
         relevant = _field(row, "relevant", dict, at)
         grades = {key: grade for key, grade in relevant.items() if grade != 0}
         if not all(isinstance(grade, int) and grade > 0 for grade in grades.values()):
-            raise DatasetError(f"{at}: `relevant` must map FAQ ids to whole grades of 0 or more, but is {relevant!r:.80}.")
+            raise DatasetError(
+                f"{at}: `relevant` must map FAQ ids to whole grades of 0 or more, but is {relevant!r:.80}."
+            )
         queries.append(
             LabelledQuery(key=str(row.get("id", number)), text=_field(row, "text", str, at), relevant=grades)
         )
@@ -86,7 +90,9 @@ def read_queries(path: Path) -> tuple[LabelledQuery, ...]:
 
 def find_datasets(folder: Path) -> Iterator[Dataset]:
     """Yield the data sets in a folder's subfolders, by name; subfolders without queries are passed over."""
-    found = sorted(path.parent for path in folder.glob(f"*/{FAQ_FILE}") if (path.parent / QUERIES_FILE).is_file())
+    found = sorted(
+        path.parent for path in folder.glob(f"*/{FAQ_FILE}") if (path.parent / QUERIES_FILE).is_file()
+    )
     if not found:
         raise DatasetError(f"No folder in {folder} holds {FAQ_FILE} and {QUERIES_FILE}. Name one that does.")
     for place in found:

@@ -133,7 +133,9 @@ def measure(queries: Sequence[LabelledQuery], rankings: Sequence[Ranking], *, se
         intervals[name] = metrics.bootstrap(_mean_of(scores), len(scores), seed=seed)
     confidence = np.array([ranking.confidence for ranking in rankings])
     in_scope = np.array([bool(query.relevant) for query in queries])
-    correct = np.array([bool(r.keys) and r.keys[0] in q.relevant for q, r in zip(queries, rankings, strict=True)])
+    correct = np.array(
+        [bool(r.keys) and r.keys[0] in q.relevant for q, r in zip(queries, rankings, strict=True)]
+    )
     for name in OVER_ALL:
         of = _over_all(name, confidence, in_scope, correct)
         values[name] = of(np.arange(len(queries)))
@@ -149,7 +151,9 @@ def plain_cosine(material: Material, asked: Sequence[Asked]) -> list[Ranking]:
         scores = np.maximum.reduceat(material.questions @ question.vector, starts)
         best = np.argsort(-scores, kind="stable")[:DEPTH]
         rankings.append(
-            Ranking(keys=tuple(material.entries[entry].key for entry in best), confidence=float(scores[best[0]]))
+            Ranking(
+                keys=tuple(material.entries[entry].key for entry in best), confidence=float(scores[best[0]])
+            )
         )
     return rankings
 
@@ -202,4 +206,7 @@ def _rounded(values: dict[str, float | None]) -> dict[str, float | None]:
 
 
 def _spans(figures: Figures) -> dict[str, list[float] | None]:
-    return {name: None if span is None else [round(end, 4) for end in span] for name, span in figures.intervals.items()}
+    return {
+        name: None if span is None else [round(end, 4) for end in span]
+        for name, span in figures.intervals.items()
+    }

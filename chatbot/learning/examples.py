@@ -7,11 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chatbot.answering.rank import Weights, order
+from chatbot.engine.calibrator import log_odds
 from chatbot.engine.index import Index, Signals
 from chatbot.learning.material import Asked, Material
 
-# Of 100 questions to calibrate for, so many are taken to be out of scope.
-OUT_OF_SCOPE = 0.05
+# What out-of-scope questions count: more where "nothing answers" is learned, for they are what it is learned from;
+# where probabilities are, about as many as visitors ask.
+LEARNED_OUT_OF_SCOPE = 0.1
+CALIBRATED_OUT_OF_SCOPE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,36 +70,36 @@ def hold_out(material: Material, *, folds: int, most: int, random: np.random.Gen
     return examples
 
 
-def split(group: Group) -> Iterator[tuple[list[Example], float, bool]]:
+def split(group: Group, *, out_of_scope: float) -> Iterator[tuple[list[Example], float, bool]]:
     """Yield a group's in-scope and out-of-scope examples, what each part counts of the group, and which it is.
 
     Every question counts a second time as out of scope: with its right candidates taken away. All that is out of
-    scope, be it so or made so, counts `OUT_OF_SCOPE` of its group, for how much of it a data set holds says little
+    scope, be it so or made so, counts `out_of_scope` of its group, for how much of it a data set holds says little
     about how much of it visitors ask.
     """
     inside = [example for example in group.examples if example.right.any()]
     outside = [example for example in group.examples if not example.right.any()]
     outside += [example.without_right() for example in inside]
-    for examples, share in ((inside, 1 - OUT_OF_SCOPE), (outside, OUT_OF_SCOPE)):
+    for examples, share, is_inside in ((inside, 1 - out_of_scope, True), (outside, out_of_scope, False)):
         if found := [example for example in examples if len(example.right)]:
-            yield found, share, examples is inside
+            yield found, share, is_inside
 
 
 def calibration_rows(
     groups: Sequence[Group], weights: Weights
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
-    """Return the calibrator's features [n, FEATURES], which lists begin rightly [n], and what each counts [n]."""
-    features: list[NDArray[np.float64]] = []
+    """Return the log-odds of each list's best [n], which lists begin rightly [n], and what each counts [n]."""
+    odds: list[float] = []
     right: list[bool] = []
     counts: list[float] = []
     for group in groups:
-        for examples, share, _ in split(group):
+        for examples, share, _ in split(group, out_of_scope=CALIBRATED_OUT_OF_SCOPE):
             for example in examples:
                 ranked = order(example.signals, weights)
-                features.append(ranked.features)
+                odds.append(log_odds(float(ranked.shares[0])))
                 right.append(bool(example.right[ranked.order[0]]))
                 counts.append(group.weight * share / len(examples))
-    return np.array(features), np.array(right, bool), np.array(counts)
+    return np.array(odds), np.array(right, bool), np.array(counts)
 
 
 def select(signals: Signals, rows: NDArray[np.bool_]) -> Signals:

@@ -1,11 +1,12 @@
 """Fit the ranker that Kefu ships to public data, and write it where the server reads it.
 
-    python -m chatbot.learning.fit SOURCE... --encoder FOLDER [--seed N] [--output FILE]
+    python -m chatbot.learning.fit SOURCE... --encoder FOLDER [--seed N]
 
 A source is a folder with `faq.jsonl` and `queries.jsonl` (and `meta.json`, whose `source` says which folders are
 translations of one another), or an FAQ file in any format that Kefu imports: of that, every second alternate is asked.
 Each is taken several times: with all its alternates, with few, with none, and as a small FAQ that is asked the questions
-of the large one, so that the weights know what each signal is worth in each kind of FAQ.
+of the large one, so that the weights know what each signal is worth in each kind of FAQ. The data are not kept: what is
+written are the mean vectors of questions and passages, and some twenty weights.
 """
 
 import argparse
@@ -13,13 +14,15 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from chatbot.answering.rank import DEFAULT, Weights, weights_to_json
+from chatbot.answering.rank import DEFAULT, weights_to_json
 from chatbot.answering.retrieve import Embed, Tokenize, lexical, prepare
+from chatbot.engine import space
+from chatbot.engine.encoder import Kind, Vectors
 from chatbot.engine.index import Entry
 from chatbot.learning.dataset import (
     FAQ_FILE,
@@ -36,37 +39,58 @@ from chatbot.learning.fitting import fit
 from chatbot.learning.material import Asked, Material, embed_entries
 from customers.faq_file.reader import parse
 
-ALTERNATES = (0, 1, 3, 8, None)
+ALTERNATES = (0, 1, 3, 8)
 SMALL_FAQS = (4, 12)
 QUERIES = 300
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A data set, and the family of those that it must not be judged by: translations and the like."""
+    """A data set, and its family: those that are translations of one another are one voice together."""
 
     dataset: Dataset
     family: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedded:
+    """A source with its vectors: the FAQ, and questions with the keys of the entries that answer them."""
+
+    family: str
+    material: Material
+    asked: list[tuple[Asked, frozenset[str]]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Fit and write; return the exit status."""
     options = _parser().parse_args(argv)
     encoder = LocalEncoder(options.encoder)
-    groups: list[Group] = []
-    families: list[str] = []
     try:
-        for path in options.source:
-            source = read_source(path)
-            found = groups_of(source.dataset, embed=encoder.embed, tokenize=encoder.tokenize, seed=options.seed)
-            groups += found
-            families += [source.family] * len(found)
-            print(f"{path}: {len(found)} groups, family {source.family}")
+        sources = [read_source(path) for path in options.source]
     except DatasetError as error:
         print(error, file=sys.stderr)
         return 1
-    weights = fit(weigh(groups, families))
-    about = {"encoder": encoder.version, "seed": options.seed, "sources": [str(path) for path in options.source]}
+    embedded = []
+    for source in sources:
+        embedded.append(
+            embed_source(source, embed=encoder.embed, tokenize=encoder.tokenize, seed=options.seed)
+        )
+        print(
+            f"{source.dataset.name}: {len(source.dataset.entries)} FAQs, {len(embedded[-1].asked)} questions"
+        )
+    means = {
+        kind: [round(x, 4) for x in mean_vector(embedded, kind).tolist()] for kind in ("query", "passage")
+    }
+    options.background.write_text(json.dumps(means) + "\n")
+    space.background.cache_clear()
+    weights = fit(
+        weigh([(found.family, group) for found in embedded for group in groups_of(found, seed=options.seed)])
+    )
+    about = {
+        "encoder": encoder.version,
+        "seed": options.seed,
+        "sources": [source.dataset.name for source in sources],
+    }
     options.output.write_text(json.dumps({"about": about} | weights_to_json(weights), indent=1) + "\n")
     return 0
 
@@ -85,39 +109,62 @@ def read_source(path: Path) -> Source:
     except OSError as error:
         raise DatasetError(f"{path} cannot be read ({error.strerror}).") from error
     if parsed.errors or not parsed.rows:
-        raise DatasetError(f"{path} holds no FAQ, or {len(parsed.errors)} errors. Import it once to see them.")
+        raise DatasetError(
+            f"{path} holds no FAQ, or {len(parsed.errors)} errors. Import it once to see them."
+        )
     entries, queries = [], []
     for row in parsed.rows:
         entries.append(Entry(key=row.id, questions=(row.question, *row.alternates[::2]), answer=row.answer))
-        queries += [LabelledQuery(key=row.id, text=text, relevant={row.id: 1}) for text in row.alternates[1::2]]
+        queries += [
+            LabelledQuery(key=row.id, text=text, relevant={row.id: 1}) for text in row.alternates[1::2]
+        ]
     dataset = Dataset(name=path.name, locale=path.stem, entries=tuple(entries), queries=tuple(queries))
     return Source(dataset=dataset, family=str(path.parent))
 
 
-def groups_of(dataset: Dataset, *, embed: Embed, tokenize: Tokenize, seed: int) -> list[Group]:
-    """Return a data set's examples, a group for each number of alternates and each small FAQ cut from it."""
+def embed_source(source: Source, *, embed: Embed, tokenize: Tokenize, seed: int) -> Embedded:
+    """Embed a source's FAQ and at most `QUERIES` of its questions."""
+    queries = source.dataset.queries
+    chosen = [queries[place] for place in np.random.default_rng(seed).permutation(len(queries))[:QUERIES]]
+    texts = [prepare(query.text) for query in chosen]
+    vectors, tokens = embed(texts, "query"), tokenize([lexical(text) for text in texts])
+    return Embedded(
+        family=source.family,
+        material=embed_entries(source.dataset.entries, embed=embed, tokenize=tokenize),
+        asked=[
+            (Asked(text=text, vector=vector, tokens=words), frozenset(query.relevant))
+            for query, text, vector, words in zip(chosen, texts, vectors, tokens, strict=True)
+        ],
+    )
+
+
+def mean_vector(embedded: Sequence[Embedded], kind: Kind) -> Vectors:
+    """Return the mean [dim] over families of their questions, or of their passages that hold an answer."""
+    families: dict[str, list[Vectors]] = {}
+    for found in embedded:
+        rows = found.material.questions
+        if kind == "passage":
+            rows = found.material.passages[[bool(entry.answer) for entry in found.material.entries]]
+        if len(rows):
+            families.setdefault(found.family, []).append(rows.mean(0))
+    mean: Vectors = np.mean([np.mean(means, axis=0) for means in families.values()], axis=0)
+    return mean
+
+
+def groups_of(found: Embedded, *, seed: int) -> list[Group]:
+    """Return a source's examples, a group for each number of alternates and each small FAQ cut from it."""
     random = np.random.default_rng(seed)
-    material = embed_entries(dataset.entries, embed=embed, tokenize=tokenize)
-    chosen = random.permutation(len(dataset.queries))[:QUERIES]
-    queries = [dataset.queries[place] for place in chosen]
-    texts = [prepare(query.text) for query in queries]
-    asked = [
-        (Asked(text=text, vector=vector, tokens=tokens), frozenset(query.relevant))
-        for query, text, vector, tokens in zip(
-            queries, texts, embed(texts, "query"), tokenize([lexical(text) for text in texts]), strict=True
-        )
-    ]
-    variants = [fewer_alternates(material, most, random) for most in ALTERNATES]
-    sizes = [len(variant.questions) for variant in variants]
-    variants = [variant for place, variant in enumerate(variants) if sizes[place] not in sizes[:place]]
-    small = [few_entries(material, size, random) for size in SMALL_FAQS if size < len(material.entries)]
-    return [Group(examples=examine(variant.index(), asked)) for variant in [*variants, *small]]
+    variants = {len(found.material.questions): found.material}
+    for most in ALTERNATES:
+        variant = fewer_alternates(found.material, most, random)
+        variants.setdefault(len(variant.questions), variant)
+    sizes = [size for size in SMALL_FAQS if size < len(found.material.entries)]
+    small = [few_entries(found.material, size, random) for size in sizes]
+    return [Group(examples=examine(variant.index(), found.asked)) for variant in [*variants.values(), *small]]
 
 
-def fewer_alternates(material: Material, most: int | None, random: np.random.Generator) -> Material:
+def fewer_alternates(material: Material, most: int, random: np.random.Generator) -> Material:
     """Return the material with at most so many alternates of each entry, drawn at random."""
-    if most is None:
-        return material
     draw = random.random(len(material.questions)) - 2 * material.shown
     ranks = np.lexsort([draw, material.owners])
     starts = np.flatnonzero(material.shown)
@@ -131,20 +178,27 @@ def few_entries(material: Material, size: int, random: np.random.Generator) -> M
     return material.keep(np.isin(material.owners, random.permutation(len(material.entries))[:size]))
 
 
-def weigh(groups: Sequence[Group], families: Sequence[str]) -> list[Group]:
-    """Weigh groups so that a family counts by the root of its number of groups."""
-    counts = Counter(families)
-    return [
-        Group(examples=group.examples, weight=counts[family] ** -0.5)
-        for group, family in zip(groups, families, strict=True)
-    ]
+def weigh(groups: Sequence[tuple[str, Group]]) -> list[Group]:
+    """Weigh groups, each with its family, so that a family counts by the root of its number of groups."""
+    counts = Counter(family for family, _ in groups)
+    return [replace(group, weight=counts[family] ** -0.5) for family, group in groups]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m chatbot.learning.fit", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m chatbot.learning.fit", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("source", nargs="+", type=Path, help="a data set's folder or an FAQ file")
     parser.add_argument("--encoder", required=True, type=Path, help="the encoder's model folder")
-    parser.add_argument("--output", type=Path, default=DEFAULT, help="where to write (default: what the server reads)")
+    parser.add_argument(
+        "--output", type=Path, default=DEFAULT, help="where the weights go (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--background",
+        type=Path,
+        default=space.BACKGROUND,
+        help="where the mean vectors go (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=0)
     return parser
 

@@ -12,17 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chatbot.answering.rank import CONTEXT, SIGNALS, Weights, context_of, stack
-from chatbot.engine.calibrator import FEATURES, Calibrator
-from chatbot.learning.examples import Group, calibration_rows, split
+from chatbot.engine.calibrator import Calibrator
+from chatbot.learning.examples import LEARNED_OUT_OF_SCOPE, Group, calibration_rows, split
 
 Floats = NDArray[np.float64]
 
 # Pull of fusion weights towards the prior, per unit of weight of all groups.
-FUSION_PULL = 3e-4
-# Typical spread of each calibration feature: the pull towards the prior is felt alike by all.
-SPREADS = dict.fromkeys(FEATURES, 0.3) | {"log_odds": 3.0}
+FUSION_PULL = 1e-4
+# More likeness must not make an entry less likely, whatever the kind of FAQ: the kinds at the edges, as CONTEXT.
+CORNERS = np.array([[1.0, wordings, answers] for wordings in (0.0, 1.5) for answers in (0.0, 0.9)])
+SIGN_PULL = 1.0
+# Pull of the calibrator towards the prior: intercept, and slope, whose log-odds spread more widely.
 CALIBRATOR_PULL = 1e-3
-NEUTRAL = Calibrator(intercept=0.0, weights=dict.fromkeys(FEATURES, 0.0) | {"log_odds": 1.0})
+SPREADS = np.array([1.0, 3.0])
+NEUTRAL = Calibrator(intercept=0.0, slope=1.0)
 STEPS = 30
 LONGEST_STEP = 5.0
 
@@ -44,9 +47,9 @@ def fit(
     target = np.column_stack([prior.fusion, prior.nothing])
     learned = fit_fusion(groups, prior=target, pull=fusion_pull)
     fused = replace(prior, fusion=learned[:, :-1], nothing=learned[:, -1])
-    features, right, counts = calibration_rows(groups, fused)
+    odds, right, counts = calibration_rows(groups, fused)
     return replace(
-        fused, calibrator=fit_calibrator(features, right, counts, prior=prior.calibrator, pull=calibrator_pull)
+        fused, calibrator=fit_calibrator(odds, right, counts, prior=prior.calibrator, pull=calibrator_pull)
     )
 
 
@@ -58,8 +61,7 @@ def fit_fusion(groups: Sequence[Group], *, prior: Floats, pull: float) -> Floats
     total = sum(packed.weight for packed in lists)
     weights = prior.ravel().copy()
     for _ in range(STEPS):
-        slope = pull * (weights - prior.ravel())
-        curve = pull * np.eye(len(weights))
+        slope, curve = _restraint(weights, prior=prior, pull=pull)
         for packed in lists:
             context, share = packed.context, packed.weight / total
             slope_here, curve_here = _listwise(packed, context @ weights.reshape(prior.shape))
@@ -72,11 +74,25 @@ def fit_fusion(groups: Sequence[Group], *, prior: Floats, pull: float) -> Floats
     return weights.reshape(prior.shape)
 
 
-def fit_calibrator(features: Floats, right: NDArray[np.bool_], counts: Floats, *, prior: Calibrator, pull: float) -> Calibrator:
-    """Return the logistic regression of `right` [n] on features [n, FEATURES]; `counts` [n] weighs the rows."""
-    spreads = np.array([1.0, *(SPREADS[name] for name in FEATURES)])
-    rows = np.column_stack([np.ones(len(features)), features]) / spreads
-    target = np.array([prior.intercept, *(prior.weights[name] for name in FEATURES)]) * spreads
+def _restraint(weights: Floats, *, prior: Floats, pull: float) -> tuple[Floats, Floats]:
+    """Return slope and curvature of what holds weights back: the pull, and signals that count against an entry."""
+    slope = pull * (weights - prior.ravel())
+    curve = pull * np.eye(len(weights))
+    for corner in CORNERS:
+        signals = corner @ weights.reshape(prior.shape)
+        # The score of "nothing" is no signal, and may be anything.
+        below = np.append(signals[:-1] < 0, False)
+        slope += SIGN_PULL * np.kron(corner, np.where(below, signals, 0.0))
+        curve += SIGN_PULL * np.kron(np.outer(corner, corner), np.diag(below.astype(float)))
+    return slope, curve
+
+
+def fit_calibrator(
+    odds: Floats, right: NDArray[np.bool_], counts: Floats, *, prior: Calibrator, pull: float
+) -> Calibrator:
+    """Return the logistic regression of `right` [n] on log-odds [n]; `counts` [n] weighs the rows."""
+    rows = np.column_stack([np.ones(len(odds)), odds]) / SPREADS
+    target = np.array([prior.intercept, prior.slope]) * SPREADS
     counts = counts / counts.sum()
     weights = target.copy()
     for _ in range(STEPS):
@@ -87,8 +103,8 @@ def fit_calibrator(features: Floats, right: NDArray[np.bool_], counts: Floats, *
         weights -= step * min(1.0, LONGEST_STEP / np.abs(step).max(initial=1e-12))
         if np.abs(step).max() < 1e-6:
             break
-    intercept, *others = (weights / spreads).tolist()
-    return Calibrator(intercept=intercept, weights=dict(zip(FEATURES, others, strict=True)))
+    intercept, steepness = (weights / SPREADS).tolist()
+    return Calibrator(intercept=intercept, slope=steepness)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +121,7 @@ class _Lists:
 
 def _pack(group: Group) -> Iterator[_Lists]:
     """Yield a group's in-scope and its out-of-scope examples."""
-    for examples, share, inside in split(group):
+    for examples, share, inside in split(group, out_of_scope=LEARNED_OUT_OF_SCOPE):
         most = max(len(example.right) for example in examples)
         candidates = np.zeros((len(examples), most + 1, len(SIGNALS) + 1))
         candidates[:, -1, -1] = 1.0

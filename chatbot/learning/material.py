@@ -66,7 +66,11 @@ class Material:
     def index(self) -> Index:
         """Index everything."""
         return Index(
-            self.entries, questions=self.questions, passages=self.passages, tokens=self.tokens, answers=self.answers
+            self.entries,
+            questions=self.questions,
+            passages=self.passages,
+            tokens=self.tokens,
+            answers=self.answers,
         )
 
 

@@ -126,14 +126,19 @@ def _parse(request: dict[str, Any], data: bytes) -> bytes:
         {**vars(row), **{name: getattr(row, name) and getattr(row, name).isoformat() for name in _DATES}}
         for row in parsed.rows
     ]
-    answer = {name: getattr(parsed, name) for name in ("format", "encoding", "delimiter", "missing", "proposed")}
+    answer = {
+        name: getattr(parsed, name) for name in ("format", "encoding", "delimiter", "missing", "proposed")
+    }
     for name in ("encoding_candidates", "columns", "errors", "warnings"):
         answer[name] = [asdict(item) for item in getattr(parsed, name)]
     return json.dumps(answer | {"rows": rows}).encode()
 
 
 def _error_file(request: dict[str, Any], data: bytes) -> bytes:
-    said = [(RowError(sheet=item["sheet"], row=item["row"], code=""), item["sentence"]) for item in request.pop("errors")]
+    said = [
+        (RowError(sheet=item["sheet"], row=item["row"], code=""), item["sentence"])
+        for item in request.pop("errors")
+    ]
     sentences = {id(error): text for error, text in said}
     made = with_error_column(
         data, errors=[error for error, _ in said], sentence=lambda error: sentences[id(error)], **request

@@ -313,6 +313,7 @@ def test_a_socket_folder_open_to_others_is_refused(cluster: Cluster) -> None:
     cluster.socket_dir.symlink_to(elsewhere)
     with pytest.raises(PostgresError, match="belongs to another user or is open to others: remove it"):
         postgres.ensure_running(cluster.var_dir)
+    cluster.socket_dir.unlink()
 
 
 def test_an_unusable_var_folder_is_refused_in_a_sentence(tmp_path: Path) -> None:

@@ -209,6 +209,7 @@ def test_two_imports_of_one_profile_apply_one_after_the_other() -> None:
     profile = make_profile("demo")
     start = threading.Barrier(4)
     failures: list[Exception] = []
+    counts: list[ImportCounts] = []
 
     def work(name: str) -> None:
         drafts = [FaqDraft(key=f"faq-{number}", questions=(f"Q{number} by {name}?", "alt"), answer=name)
@@ -216,7 +217,7 @@ def test_two_imports_of_one_profile_apply_one_after_the_other() -> None:
         try:
             start.wait(10)
             for _ in range(3):
-                imported(profile, *drafts)
+                counts.append(imported(profile, *drafts))
         except Exception as error:  # noqa: BLE001
             failures.append(error)
         finally:
@@ -232,6 +233,8 @@ def test_two_imports_of_one_profile_apply_one_after_the_other() -> None:
     assert len(entries) == 40
     (winner,) = {answer for answer, _ in entries.values()}
     assert all(questions == [f"Q{key[4:]} by {winner}?", "alt"] for key, (_, questions) in entries.items())
+    # Each saw what the ones before had stored: one created the entries, the others changed or kept them.
+    assert sorted(count.created for count in counts) == [0] * 11 + [40]
     imports = AuditRecord.objects.filter(action="faq_import")
     assert imports.count() == revision(profile)
 

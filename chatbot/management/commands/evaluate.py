@@ -24,21 +24,33 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("folder", nargs="?", type=Path, help="a folder of data sets, instead of --faq and --queries")
+        parser.add_argument(
+            "folder", nargs="?", type=Path, help="a folder of data sets, instead of --faq and --queries"
+        )
         parser.add_argument("--faq", type=Path, help="FAQ as JSON lines: id, question, alternates, answer")
-        parser.add_argument("--queries", type=Path, help="questions as JSON lines: id, text, relevant {id: grade}")
+        parser.add_argument(
+            "--queries", type=Path, help="questions as JSON lines: id, text, relevant {id: grade}"
+        )
         parser.add_argument("--locale", default="", help="the FAQ's locale, for the report")
-        parser.add_argument("--seed", type=int, default=0, help="of the bootstrap and of the own fit (default 0)")
+        parser.add_argument(
+            "--seed", type=int, default=0, help="of the bootstrap and of the own fit (default 0)"
+        )
         parser.add_argument("--compare", action="store_true", help="also measure plain cosine")
-        parser.add_argument("--own", action="store_true", help="also measure weights fitted to the FAQ's alternates")
-        parser.add_argument("--json", action="store_true", help="print JSON: an object, or a list for a folder")
+        parser.add_argument(
+            "--own", action="store_true", help="also measure weights fitted to the FAQ's alternates"
+        )
+        parser.add_argument(
+            "--json", action="store_true", help="print JSON: an object, or a list for a folder"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             datasets = list(_datasets(options))
             encoder = LocalEncoder(
                 weights.prepare(
-                    settings.ENCODER_MODEL or None, settings.MODEL_DIR, pinned_sha256=settings.ENCODER_SHA256 or None
+                    settings.ENCODER_MODEL or None,
+                    settings.MODEL_DIR,
+                    pinned_sha256=settings.ENCODER_SHA256 or None,
                 ),
                 precision=settings.ENCODER_PRECISION,
                 threads=settings.ENCODER_THREADS,
@@ -72,7 +84,9 @@ class Command(BaseCommand):
         self.stdout.write(f"  {'':8}" + "".join(f"{name:>14}" for name in COLUMNS[1:]))
         for name, row in (("served", figures), ("own", figures.get("own")), ("plain", figures.get("plain"))):
             if row is not None:
-                self.stdout.write(f"  {name:8}" + "".join(f"{_cell(row, column):>14}" for column in COLUMNS[1:]))
+                self.stdout.write(
+                    f"  {name:8}" + "".join(f"{_cell(row, column):>14}" for column in COLUMNS[1:])
+                )
 
 
 def _datasets(options: dict[str, Any]) -> Iterator[Dataset]:

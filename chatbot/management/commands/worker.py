@@ -1,5 +1,6 @@
 """`manage.py worker`: runs background jobs, such as training, until it is told to stop."""
 
+import os
 from argparse import ArgumentParser
 
 from django.core.management.base import BaseCommand
@@ -9,7 +10,9 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from chatbot import supervisor
 
 # One long job, a training run, must not keep the short ones waiting.
-CONCURRENT_JOBS = 2
+CONCURRENT_JOBS = 3
+# The chats of this machine go first.
+NICENESS = 10
 STOP_SECONDS = 5.0
 
 
@@ -26,6 +29,7 @@ class Command(BaseCommand):
     def handle(self, *, until_stdin_closes: bool, **_options: object) -> None:
         if until_stdin_closes:
             supervisor.end_with_parent()
+        os.nice(NICENESS)
         assert isinstance(app.connector, DjangoConnector)
         with app.replace_connector(app.connector.get_worker_connector()) as worker_app:
             worker_app.run_worker(

@@ -76,6 +76,7 @@ HOSTILE = [
     "[x](data:text/html;base64,PHNjcmlwdD4=)",
     "[x][1]\n\n[1]: javascript:alert(1)",
     "<javascript:alert(1)>",
+    "[x](ftp://evil.example) <intent://evil.example> [x](blob:https://evil.example/1)",
     "![x](https://evil.example/pixel.png)",
     '![x](x"onerror=alert(1))',
     "<img src=x onerror=alert(1)>",

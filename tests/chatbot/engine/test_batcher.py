@@ -128,7 +128,7 @@ def test_failure_reaches_every_waiter_and_the_next_batch_works(fake: PausableEnc
 
 
 def test_interactive_goes_before_bulk(fake: PausableEncoder) -> None:
-    batcher = started(fake, batch_tokens=16)
+    batcher = started(fake, batch_tokens=1000)
     fake.open.clear()
     bulk = batcher.submit(["bulk" * 60] * 20, kind="passage", bulk=True)
     fake.entered.wait(5)

@@ -1,0 +1,142 @@
+"""Background jobs: what takes longer than a person would wait for a page. They run in `manage.py worker`.
+
+What they need is imported when they run: the site defers jobs without knowing how they are done.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from procrastinate import JobContext
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import Status
+
+logger = logging.getLogger(__name__)
+
+# A worker whose last heartbeat is older than this is gone, and what it was doing with it.
+STALLED_SECONDS = 30
+# A fault of a moment, such as a restart of Postgres, is over by then; one in the data stays and ends the job.
+RETRY_SECONDS = (2, 10, 60)
+UPLOAD_VECTORS_DAYS = 7
+CHECK_PRIORITY, VECTORS_PRIORITY, COMPARE_PRIORITY = 20, 10, 0
+
+
+def defer_check(upload_id: int) -> None:
+    """Have an upload's file read and reviewed; in the caller's transaction."""
+    _defer("upload_check", f"upload:{upload_id}", CHECK_PRIORITY, upload_id=upload_id)
+
+
+def defer_compare(upload_id: int) -> None:
+    """Have the encoder look for similar questions in an upload and try the test questions with it."""
+    _defer("upload_compare", f"compare:{upload_id}", COMPARE_PRIORITY, upload_id=upload_id)
+
+
+def defer_vectors(profile_id: int) -> None:
+    """Have the missing vectors of a profile's FAQ computed."""
+    _defer("vectors_compute", f"vectors:{profile_id}", VECTORS_PRIORITY, profile_id=profile_id)
+
+
+@app.task(pass_context=True)
+def upload_check(context: JobContext, *, upload_id: int, attempt: int = 0) -> None:
+    """Read and review an upload's file."""
+    from customers import uploads
+    from customers.models import FaqUpload
+
+    def work() -> None:
+        upload = uploads.upload_check(upload_id=upload_id)
+        if upload is not None and upload.state in (FaqUpload.State.READY, FaqUpload.State.INVALID):
+            defer_compare(upload_id)
+
+    _try(work, context, attempt, at_last=lambda: uploads.upload_fail(upload_id=upload_id), upload_id=upload_id)
+
+
+@app.task(pass_context=True)
+def upload_compare(context: JobContext, *, upload_id: int, attempt: int = 0) -> None:
+    """Look for similar questions in an upload, and try the test questions with it."""
+    from chatbot import upload_compare as comparing
+
+    _try(lambda: comparing.compare(upload_id=upload_id), context, attempt, upload_id=upload_id)
+
+
+@app.task(pass_context=True)
+def vectors_compute(context: JobContext, *, profile_id: int, attempt: int = 0) -> None:
+    """Compute the missing vectors of a profile's FAQ."""
+    from chatbot import vector_work
+
+    _try(lambda: vector_work.compute(profile_id=profile_id), context, attempt, profile_id=profile_id)
+
+
+@app.periodic(cron="* * * * * */10")
+@app.task(pass_context=True, queueing_lock="stalled_retry", lock="stalled_retry")
+async def stalled_retry(context: JobContext, timestamp: int) -> None:
+    """Start the jobs of workers that have died again."""
+    manager = context.app.job_manager
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+        logger.warning("Job %s (%s) had stalled and is started again", job.id, job.task_name)
+        try:
+            await manager.retry_job(job)
+        except ConnectorException:
+            # The same job waits already, which does as well; this one must not hold its lock for ever.
+            await manager.finish_job(job, status=Status.FAILED, delete_job=True)
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(queueing_lock="upload_vectors_drop", lock="upload_vectors_drop")
+def upload_vectors_drop(timestamp: int) -> None:
+    """Delete vectors of uploads that were applied, or that nobody has touched for days."""
+    from chatbot.models import UploadVector
+    from customers.models import FaqUpload
+
+    now = timezone.now()
+    closed = [FaqUpload.State.APPLIED, FaqUpload.State.REVERTED, FaqUpload.State.REFUSED]
+    UploadVector.objects.filter(
+        upload__state__in=closed, upload__progress_at__lt=now - dt.timedelta(hours=1)
+    ).delete()
+    UploadVector.objects.filter(upload__progress_at__lt=now - dt.timedelta(days=UPLOAD_VECTORS_DAYS)).delete()
+
+
+def _try(
+    work: Callable[[], None],
+    context: JobContext,
+    attempt: int,
+    *,
+    at_last: Callable[[], None] = lambda: None,
+    **arguments: int,
+) -> None:
+    """Do a job's work; where it fails, do it again a little later, and `at_last` give up."""
+    try:
+        work()
+    except Exception:
+        if attempt == len(RETRY_SECONDS):
+            at_last()
+            raise
+        logger.exception("%s failed and is tried again in %d s", context.job.task_name, RETRY_SECONDS[attempt])
+        name = context.job.task_name.rpartition(".")[2]
+        _defer(
+            name,
+            context.job.lock or name,
+            context.job.priority,
+            seconds=RETRY_SECONDS[attempt],
+            attempt=attempt + 1,
+            **arguments,
+        )
+
+
+def _defer(task: str, lock: str, priority: int, *, seconds: int | None = None, **arguments: Any) -> None:
+    """Enqueue a job unless the same waits already; two of the same never run at once."""
+    configured = app.configure_task(
+        f"chatbot.tasks.{task}",
+        lock=lock,
+        queueing_lock=lock,
+        priority=priority,
+        schedule_in=None if seconds is None else {"seconds": seconds},
+    )
+    try:
+        with transaction.atomic():
+            configured.defer(**arguments)
+    except AlreadyEnqueued:
+        return

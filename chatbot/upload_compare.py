@@ -1,0 +1,218 @@
+"""What the encoder says about an upload before it is applied: questions asked already, and test questions tried."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chatbot import bulk_encoder, faq_texts, vectors
+from chatbot.answering.rank import Ranker
+from chatbot.answering.retrieve import make_index, prepare, search
+from chatbot.engine import space
+from chatbot.engine.encoder import Kind
+from chatbot.engine.index import Index
+from chatbot.faq_texts import FaqTexts
+from customers import faq_store, uploads
+from customers.faq_store import FaqDraft
+from customers.models import FaqUpload, FaqUploadFinding, FaqUploadRow, LocaleProfile, TestQuestion
+
+Array = NDArray[np.float32]
+Known = dict[bytes, Array]
+
+# Cosine of two questions in their FAQ's own space from which one may stand for the other. In the demo's FAQs
+# different entries stay below 0.75, and most alternates of one entry do too.
+ALIKE = 0.8
+CHUNK = 512
+OPEN = (FaqUpload.State.READY, FaqUpload.State.INVALID)
+
+
+class Overtaken(Exception):
+    """The upload was applied, or is being checked again; nobody waits for the comparison any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """The entries of one profile before or after the upload; `places` tells where an upload's row stands."""
+
+    drafts: Mapping[str, FaqDraft]
+    places: Mapping[str, FaqUploadRow]
+
+
+def compare(*, upload_id: int) -> None:
+    """Embed what an upload brings, and store what that shows. The vectors are kept for when it is applied."""
+    upload = FaqUpload.objects.filter(pk=upload_id, state__in=OPEN).first()
+    if upload is None:
+        return
+    rows = defaultdict[int, list[FaqUploadRow]](list)
+    changing = (FaqUploadRow.Kind.NEW, FaqUploadRow.Kind.CHANGED)
+    for row in upload.rows.filter(kind__in=changing, is_left_out=False).iterator(chunk_size=5_000):
+        rows[row.profile_id].append(row)
+    findings: list[FaqUploadFinding] = []
+    impact: list[dict[str, Any]] = []
+    try:
+        for profile in LocaleProfile.objects.filter(pk__in=rows.keys()).order_by("locale"):
+            found, tried = _compare_profile(upload, profile, rows[profile.pk])
+            findings += found
+            impact += tried
+    except Overtaken:
+        return
+    uploads.upload_compared(upload_id=upload_id, findings=findings, impact=impact)
+
+
+def _compare_profile(
+    upload: FaqUpload, profile: LocaleProfile, rows: Sequence[FaqUploadRow]
+) -> tuple[list[FaqUploadFinding], list[dict[str, Any]]]:
+    live = faq_store.load(profile_id=profile.pk)
+    after = Side(
+        drafts=live | {row.key: FaqDraft.from_json(row.draft) for row in rows},
+        places={row.key: row for row in rows},
+    )
+    today = faq_texts.today_of(profile)
+    new, old = (
+        faq_texts.of(
+            (number, faq_texts.entry_of(draft))
+            for number, draft in enumerate(drafts.values())
+            if faq_texts.answers_on(draft, today)
+        )
+        for drafts in (after.drafts, live)
+    )
+    known = _vectors(upload, profile, new, old)
+    findings = _similar(upload, new, after, known)
+    questions = list(TestQuestion.objects.filter(profile=profile).order_by("pk"))
+    return findings, _impact(profile, questions, old, new, known) if questions else []
+
+
+def _vectors(upload: FaqUpload, profile: LocaleProfile, *faqs: FaqTexts) -> Known:
+    """Return the vectors [dim] of all texts: stored ones, those of earlier looks, and new ones, which are kept."""
+    version = bulk_encoder.encoder().version
+    texts: dict[bytes, tuple[Kind, str]] = {}
+    for faq in faqs:
+        texts |= faq.texts
+    known = vectors.load_by_digest(profile_id=profile.pk, version=version)
+    known = {digest: vector for digest, vector in known.items() if digest in texts}
+    missing = [digest for digest in texts if digest not in known]
+    known |= vectors.load_for_uploads(tenant_id=profile.tenant_id, version=version, digests=missing)
+    missing = [digest for digest in missing if digest not in known]
+    done = len(texts) - len(missing)
+    _go_on(upload, done, len(texts))
+    for places, made in bulk_encoder.embed([texts[digest] for digest in missing]):
+        step = {missing[place]: vector for place, vector in zip(places, made, strict=True)}
+        vectors.save_for_upload(upload_id=upload.pk, version=version, vectors=step)
+        known |= step
+        done += len(step)
+        _go_on(upload, done, len(texts))
+    return known
+
+
+def _go_on(upload: FaqUpload, done: int, total: int) -> None:
+    """Tell the progress. Raises Overtaken."""
+    if not FaqUpload.objects.filter(pk=upload.pk, state__in=OPEN).exists():
+        raise Overtaken
+    uploads.upload_progress(upload_id=upload.pk, done=done, total=total)
+
+
+def _similar(upload: FaqUpload, faq: FaqTexts, after: Side, known: Known) -> list[FaqUploadFinding]:
+    """Name each row whose question is nearly one of another entry, the likest one; each pair once."""
+    if not faq.entries:
+        return []
+    owners = np.repeat(np.arange(len(faq.entries)), [len(entry.questions) for entry in faq.entries])
+    asked = np.stack([known[digest] for entry in faq.entries for digest in entry.questions])
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    means = np.add.reduceat(asked, starts) / np.bincount(owners)[:, None]
+    inside = space.unit(asked - space.centre_of(means.astype(np.float32), "query"))
+    mine = [number for number, entry in enumerate(faq.entries) if entry.entry.key in after.places]
+    findings, seen = [], set[tuple[int, int]]()
+    for start in range(0, len(mine), CHUNK):
+        numbers = np.array(mine[start : start + CHUNK])
+        likeness = inside[starts[numbers]] @ inside.T
+        likeness[owners[None, :] == numbers[:, None]] = -1
+        best = likeness.argmax(axis=1)
+        for number, place, value in zip(numbers, best, likeness.max(axis=1), strict=True):
+            other = int(owners[place])
+            pair = (min(int(number), other), max(int(number), other))
+            if value >= ALIKE and pair not in seen:
+                seen.add(pair)
+                text = faq.entries[other].entry.questions[int(place - starts[other])]
+                findings.append(_finding(upload, faq, after, int(number), other, text, float(value)))
+    return findings
+
+
+def _finding(
+    upload: FaqUpload, faq: FaqTexts, after: Side, number: int, other: int, text: str, likeness: float
+) -> FaqUploadFinding:
+    row = after.places[faq.entries[number].entry.key]
+    key = faq.entries[other].entry.key
+    beside = after.places.get(key)
+    data: dict[str, Any] = {
+        "key": row.key, "other": key, "other_text": text, "likeness": round(likeness, 3),
+    }  # fmt: skip
+    if beside is not None:
+        data["other_row"] = beside.row
+    return FaqUploadFinding(
+        upload=upload,
+        kind=FaqUploadFinding.Kind.SIMILAR,
+        sheet=row.sheet,
+        row=row.row,
+        value=faq.entries[number].entry.questions[0],
+        code="similar_to_live" if beside is None else "similar_in_file",
+        data=data,
+    )
+
+
+# ---------------------------------------------------------------- the saved test questions, before and after
+
+
+def _impact(
+    profile: LocaleProfile, questions: Sequence[TestQuestion], old: FaqTexts, new: FaqTexts, known: Known
+) -> list[dict[str, Any]]:
+    """Answer the test questions by both FAQs."""
+    prepared = [prepare(question.text) for question in questions]
+    asked = np.empty((len(prepared), bulk_encoder.encoder().dim), np.float32)
+    for places, made in bulk_encoder.embed([("query", text) for text in prepared]):
+        asked[places] = made
+    outcomes = []
+    for faq in (old, new):
+        index = _index(faq, known)
+        outcomes.append(
+            [_outcome(index, text, vector) for text, vector in zip(prepared, asked, strict=True)]
+        )
+    return [
+        {
+            "locale": profile.locale,
+            "text": question.text,
+            "expected": question.expected_key,
+            "before": before,
+            "after": after,
+        }
+        for question, before, after in zip(questions, *outcomes, strict=True)
+    ]
+
+
+def _index(faq: FaqTexts, known: Known) -> Index:
+    dim = bulk_encoder.encoder().dim
+    questions = [known[digest] for entry in faq.entries for digest in entry.questions]
+    passages = [known[entry.passage] for entry in faq.entries]
+    none = np.zeros((0, dim), np.float32)
+    return make_index(
+        [entry.entry for entry in faq.entries],
+        questions=np.stack(questions) if questions else none,
+        passages=np.stack(passages) if passages else none,
+        tokenize=bulk_encoder.tokenize,
+    )
+
+
+def _outcome(index: Index, text: str, vector: Array) -> dict[str, Any]:
+    """Return what a question would get: `answered` with the entry, `clarify`, or `declined`."""
+    ranker = Ranker()
+    candidates = ranker.rank(search(index, text, vector, tokenize=bulk_encoder.tokenize))
+    if not candidates or candidates[0].probability < ranker.clarify_from:
+        return {"outcome": "declined", "key": "", "probability": 0.0}
+    best = candidates[0]
+    return {
+        "outcome": "answered" if best.probability >= ranker.answer_from else "clarify",
+        "key": index.entries[best.entry].key,
+        "probability": round(best.probability, 3),
+    }

@@ -1,0 +1,80 @@
+"""Computing the vectors of a whole FAQ in the background, and telling how far that is."""
+
+from collections import defaultdict
+
+import numpy as np
+from django.db import connection
+from django.utils import timezone
+
+from chatbot import bulk_encoder, faq_texts, vectors
+from chatbot.models import VectorWork
+from chatbot.vectors import StoredVector
+from customers.models import LocaleProfile
+from customers.services import FAQ_CHANNEL
+
+
+def compute(*, profile_id: int) -> None:
+    """Embed every text of a profile's FAQ that has no vector yet, store them, and wake the nodes that wait for them.
+
+    Vectors are kept as they are made, so a run that was cut short goes on where it stopped.
+    """
+    profile = LocaleProfile.objects.filter(pk=profile_id).first()
+    if profile is None:
+        return
+    version = bulk_encoder.encoder().version
+    faq = faq_texts.read(profile_id=profile_id, today=faq_texts.today_of(profile))
+    missing = faq.wanted() - vectors.stored_keys(profile_id=profile_id, version=version)
+    entries = defaultdict[bytes, list[int]](list)
+    for entry_id, digest in missing:
+        entries[digest].append(entry_id)
+    _tell(profile, version=version, done=0, total=len(entries))
+    known = vectors.load_for_uploads(tenant_id=profile.tenant_id, version=version, digests=entries.keys())
+    _save(version, entries, known)
+    left = [digest for digest in entries if digest not in known]
+    done = len(known)
+    _tell(profile, version=version, done=done, total=len(entries))
+    for places, made in bulk_encoder.embed([faq.texts[digest] for digest in left]):
+        _save(version, entries, {left[place]: vector for place, vector in zip(places, made, strict=True)})
+        done += len(places)
+        _tell(profile, version=version, done=done, total=len(entries))
+    _tell(profile, version=version, done=done, total=len(entries), finished=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [FAQ_CHANNEL, str(profile_id)])
+
+
+def is_finished(*, profile_id: int, revision: int, version: str) -> bool:
+    """Say whether the vectors of a revision are all there."""
+    return VectorWork.objects.filter(
+        profile_id=profile_id, revision__gte=revision, version=version, finished=True
+    ).exists()
+
+
+def tell_live(*, profile_id: int, revision: int) -> None:
+    """Note that a node answers with a revision."""
+    VectorWork.objects.get_or_create(profile_id=profile_id)
+    VectorWork.objects.filter(profile_id=profile_id, live_revision__lt=revision).update(live_revision=revision)
+
+
+def _save(version: str, entries: dict[bytes, list[int]], found: dict[bytes, np.ndarray]) -> None:
+    vectors.save(
+        version=version,
+        vectors=[
+            StoredVector(entry_id=entry_id, digest=digest, vector=vector)
+            for digest, vector in found.items()
+            for entry_id in entries[digest]
+        ],
+    )
+
+
+def _tell(profile: LocaleProfile, *, version: str, done: int, total: int, finished: bool = False) -> None:
+    VectorWork.objects.update_or_create(
+        profile=profile,
+        defaults={
+            "revision": profile.faq_revision,
+            "version": version,
+            "done": done,
+            "total": total,
+            "finished": finished,
+            "progress_at": timezone.now(),
+        },
+    )
