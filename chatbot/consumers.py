@@ -37,6 +37,8 @@ CLOSE_UNKNOWN = 4404
 EVENTS_PER_READ = 200
 
 messages_limit = RateLimiter(settings.MESSAGES_PER_MINUTE)
+# Per address, so that opening conversations is no way around the limit on messages.
+conversations_limit = RateLimiter(settings.CONVERSATIONS_PER_MINUTE)
 
 
 def find_profile(tenant_slug: str, locale: str) -> tuple[Tenant | None, LocaleProfile | None]:
@@ -161,6 +163,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         await self._leave()
         token = frame.token
         if token is None:
+            self._check_rate(conversations_limit, self.scope["client"][0] if self.scope.get("client") else "")
             conversation, token = await in_database(services.conversation_open, profile=self.profile)
         else:
             found = await in_database(find_conversation, token, self.profile.tenant_id)
@@ -209,8 +212,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         """Store a question and start its answer; a repeated client_id is acknowledged again, not answered again."""
         assert self.conversation_id is not None
         bundle = self._bundle()
-        if wait := messages_limit.wait_seconds(self.conversation_id):
-            raise Refused("rate_limited", _("That was very fast. Please wait a moment."), retry_after=wait)
+        self._check_rate(messages_limit, self.conversation_id)
         text = frame.text
         if frame.faq:
             offered = bundle.offered((frame.faq,))
@@ -306,6 +308,10 @@ class ChatConsumer(AsyncWebsocketConsumer):
             self.conversation_id = None
 
     # ---------------------------------------------------------------- small parts
+
+    def _check_rate(self, limiter: RateLimiter, key: object) -> None:
+        if wait := limiter.wait_seconds(key):
+            raise Refused("rate_limited", _("That was very fast. Please wait a moment."), retry_after=wait)
 
     def _bundle(self) -> Bundle:
         try:

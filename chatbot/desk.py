@@ -15,6 +15,7 @@ from typing import Protocol
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error as DatabaseError
+from django.utils import translation
 
 from chatbot import services
 from chatbot.answering import events, pipeline
@@ -23,6 +24,8 @@ from chatbot.database import in_database
 from chatbot.engine.errors import EngineError, EngineOverloaded
 from chatbot.models import Event
 from chatbot.serving import NotServed, Serving, serving
+from customers import culture
+from customers.defaults import default_phrases
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ class _Turn:
     conversation_id: uuid.UUID
     seq: int
     profile_id: int
+    locale: str
     question: Question
     shown: str = ""
     stopped: bool = False
@@ -84,6 +88,7 @@ class Desk:
             conversation_id=event.conversation_id,
             seq=event.seq,
             profile_id=profile_id,
+            locale=event.lang,
             question=Question(text=event.text, chosen_key=event.chosen_key),
         )
         queue = self._turns[turn.conversation_id]
@@ -163,12 +168,17 @@ class Desk:
 
     def _ending(self, turn: _Turn, outcome: str, text: str = "") -> Answer:
         """Return the answer that stands for a stopped or failed one, in the persona's words."""
+        phrase = "stopped" if outcome == events.STOPPED else "failed"
         try:
             bundle = self._serving.bundle(turn.profile_id)
         except NotServed:
-            return Answer(outcome=outcome, text=text, lang="", model="")
-        phrase = bundle.manners.phrase("stopped" if outcome == events.STOPPED else "failed")
-        return Answer(outcome=outcome, text=text or phrase, lang=bundle.manners.locale, model=bundle.version)
+            # The profile was switched off meanwhile; its visitor is told all the same, in its language.
+            with translation.override(culture.django_language(turn.locale, dict(settings.LANGUAGES))):
+                return Answer(
+                    outcome=outcome, text=text or default_phrases()[phrase], lang=turn.locale, model=""
+                )
+        spoken = bundle.manners.phrase(phrase)
+        return Answer(outcome=outcome, text=text or spoken, lang=bundle.manners.locale, model=bundle.version)
 
     async def _store(self, turn: _Turn, answer: Answer) -> None:
         """Store the answer, trying again while the database is away; a dying process leaves it to the sweep."""

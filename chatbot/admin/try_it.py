@@ -239,7 +239,10 @@ def marked(text: str, other: str, engine: Engine) -> list[Part]:
 
 def _pieces(text: str, engine: Engine) -> list[tuple[int, int, str]]:
     """Return the tokens that hold letters or digits: where each starts and ends in the text, and how it reads."""
-    (encoded,) = engine.encoder.tokenizer.encode_batch([text], add_special_tokens=False)
+    # Capitals are cut into other tokens; where lower case is as long, the places are the same.
+    lowered = text.lower()
+    lowered = lowered if len(lowered) == len(text) else text
+    (encoded,) = engine.encoder.tokenizer.encode_batch([lowered], add_special_tokens=False)
     found = []
     for start, end in encoded.offsets:
         start += len(text[start:end]) - len(text[start:end].lstrip())

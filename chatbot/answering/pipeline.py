@@ -45,7 +45,9 @@ class Bundle:
         return tuple(self.source(entry, 1.0) for entry in known)
 
 
-async def answer(question: Question, *, bundle: Bundle, encoder: QueryEncoder) -> AsyncIterator[Delta | Answer]:
+async def answer(
+    question: Question, *, bundle: Bundle, encoder: QueryEncoder
+) -> AsyncIterator[Delta | Answer]:
     """Yield the answer's text piece by piece, then the whole `Answer`. Raises EngineError."""
     final = await decide(question, bundle=bundle, encoder=encoder)
     for piece in compose.pieces(final.text):
@@ -67,8 +69,7 @@ async def decide(question: Question, *, bundle: Bundle, encoder: QueryEncoder) -
             manners=manners, model=bundle.version, confidence=best.probability if best else None
         )
     if best.probability < bundle.ranker.answer_from:
-        choices = [bundle.source(c.entry, c.probability) for c in candidates[:CHOICES]]
-        return compose.clarify(choices, manners=manners, model=bundle.version)
+        return compose.clarify(_choices(candidates, bundle), manners=manners, model=bundle.version)
     return _approved(bundle, best.entry, probability=best.probability)
 
 
@@ -77,6 +78,13 @@ async def rank(text: str, *, bundle: Bundle, encoder: QueryEncoder) -> list[Cand
     prepared = prepare(text)
     vector = await encoder.embed_query(prepared)
     return bundle.ranker.rank(search(bundle.index, prepared, vector, tokenize=encoder.tokens))
+
+
+def _choices(candidates: list[Candidate], bundle: Bundle) -> list[Source]:
+    """Return what to ask back with: the best candidates, and small talk only if it is the best."""
+    best, others = candidates[0], candidates[1:]
+    serious = [c for c in others if bundle.index.entries[c.entry].category != compose.SMALLTALK]
+    return [bundle.source(c.entry, c.probability) for c in (best, *serious[: CHOICES - 1])]
 
 
 def _approved(bundle: Bundle, number: int, *, probability: float) -> Answer:

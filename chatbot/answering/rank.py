@@ -16,6 +16,8 @@ from chatbot.engine.index import Shape, Signals
 
 SIGNALS = ("question", "prototype", "passage", "words", "characters")
 # A signal's weight is one number, plus one for each of these times what the FAQ has of it.
+# Of a question that is approved word for word. Not 1: the FAQ itself may be mistaken.
+VERBATIM_PROBABILITY = 0.99
 CONTEXT = ("always", "wordings", "answers")
 DEFAULT = Path(__file__).with_name("default_ranker.json")
 
@@ -85,6 +87,8 @@ class Ranker:
         ranked = order(signals, weights)
         shares = ranked.shares
         first = weights.calibrator.probability(float(shares[0]))
+        if signals.verbatim.sum() == 1:
+            first = max(first, VERBATIM_PROBABILITY)
         # What the others have is their part of the softmax, scaled so that all of it stays a probability.
         scale = min(first / shares[0], (1 - first) / max(1 - shares[0], 1e-12))
         return [
@@ -106,6 +110,9 @@ class Ranker:
 def order(signals: Signals, weights: Weights) -> Ranked:
     """Score and order at least one candidate."""
     scores = stack(signals) @ weights.of(signals.shape)
+    if signals.verbatim.sum() == 1:
+        # An approved question, word for word: nothing that resembles it can be meant instead.
+        scores += np.where(signals.verbatim, max(0.0, float(scores.max() - scores[signals.verbatim][0])) + 1.0, 0.0)
     places = np.argsort(-scores, kind="stable")
     shares = posterior(scores[places], float(context_of(signals.shape) @ weights.nothing))
     return Ranked(order=places, scores=scores[places], shares=shares)

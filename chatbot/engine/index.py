@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from chatbot.engine import space
 from chatbot.engine.bm25 import Bm25
 from chatbot.engine.encoder import Vectors
-from chatbot.engine.ngrams import NgramIndex
+from chatbot.engine.ngrams import NgramIndex, fold
 
 # An answer of this many tokens is half as informative as one can be.
 HALF_INFORMATIVE_TOKENS = 20
@@ -52,7 +52,8 @@ class Signals:
     Cosines in the FAQ's own space (see `space`): `question`: to the nearest of the entry's questions; `prototype`: to
     what sets the entry's questions apart; `passage`: to question with answer. Of the text: `words`: BM25 of questions
     and answer as a share of the question's ceiling; `characters`: likeness of spelling to the nearest questions.
-    `matched`: the row of the best question within the entry.
+    `matched`: the row of the best question within the entry. `verbatim`: whether the text is one of its questions,
+    but for case, width, accents and punctuation.
     """
 
     entry: NDArray[np.int64]
@@ -62,6 +63,7 @@ class Signals:
     words: Vectors
     characters: Vectors
     matched: NDArray[np.int64]
+    verbatim: NDArray[np.bool_]
     shape: Shape
 
 
@@ -98,6 +100,10 @@ class Index:
         self._starts = np.cumsum(counts) - counts
         self._ends = self._starts + counts
         self.shape = _shape(counts, answers)
+        self._wordings: dict[str, list[int]] = {}
+        for number, entry in enumerate(self.entries):
+            for question in entry.questions:
+                self._wordings.setdefault(fold(question), []).append(number)
         if not self.entries:
             return
         means = np.add.reduceat(questions, self._starts) / counts[:, None]
@@ -158,6 +164,7 @@ class Index:
             words=found["words"][chosen] if found else none,
             characters=characters,
             matched=np.array(best, np.int64) - self._starts[chosen],
+            verbatim=np.isin(chosen, self._wordings.get(fold(text), ())),
             shape=self.shape,
         )
 

@@ -94,7 +94,7 @@ def test_the_lists_filters_are_respected(
     login: Callable[..., Client], query: dict[str, str], count: int
 ) -> None:
     client = login(demo="support")
-    rows = parse(download(client, format="jsonl", **query), filename="faq.jsonl", locale="de-DE").rows
+    rows = parse(download(client, format="csv", **query), filename="faq.csv", locale="de-DE").rows
     assert len(rows) == count
     # The page says beforehand how many there will be.
     assert client.get(EXPORT, query).context["count"] == count

@@ -11,6 +11,10 @@ ADMIN_PASSWORD = "correct horse battery staple"
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[RunningServer]:
-    environment = {"KEFU_ADMIN_PASSWORD": ADMIN_PASSWORD, "MESSAGES_PER_MINUTE": "600"}
+    environment = {
+        "KEFU_ADMIN_PASSWORD": ADMIN_PASSWORD,
+        "MESSAGES_PER_MINUTE": "600",
+        "CONVERSATIONS_PER_MINUTE": "6000",
+    }
     with running_server(environment=environment) as running:
         yield running
