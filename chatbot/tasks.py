@@ -51,7 +51,9 @@ def upload_check(context: JobContext, *, upload_id: int, attempt: int = 0) -> No
         if upload is not None and upload.state in (FaqUpload.State.READY, FaqUpload.State.INVALID):
             defer_compare(upload_id)
 
-    _try(work, context, attempt, at_last=lambda: uploads.upload_fail(upload_id=upload_id), upload_id=upload_id)
+    _try(
+        work, context, attempt, at_last=lambda: uploads.upload_fail(upload_id=upload_id), upload_id=upload_id
+    )
 
 
 @app.task(pass_context=True)
@@ -99,6 +101,16 @@ def upload_vectors_drop(timestamp: int) -> None:
     UploadVector.objects.filter(upload__progress_at__lt=now - dt.timedelta(days=UPLOAD_VECTORS_DAYS)).delete()
 
 
+@app.periodic(cron="41 * * * *")
+@app.task(queueing_lock="conversations_purge", lock="conversations_purge")
+def conversations_purge(timestamp: int) -> None:
+    """Delete the conversations that are past their profile's retention."""
+    from chatbot import services
+
+    if gone := services.conversations_purge():
+        logger.info("%d conversations were past their retention and are deleted", gone)
+
+
 def _try(
     work: Callable[[], None],
     context: JobContext,
@@ -114,7 +126,9 @@ def _try(
         if attempt == len(RETRY_SECONDS):
             at_last()
             raise
-        logger.exception("%s failed and is tried again in %d s", context.job.task_name, RETRY_SECONDS[attempt])
+        logger.exception(
+            "%s failed and is tried again in %d s", context.job.task_name, RETRY_SECONDS[attempt]
+        )
         name = context.job.task_name.rpartition(".")[2]
         _defer(
             name,
