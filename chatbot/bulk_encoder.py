@@ -24,7 +24,9 @@ def encoder() -> Encoder:
     with _loading:
         if not _loaded:
             folder = weights.prepare(
-                settings.ENCODER_MODEL or None, settings.MODEL_DIR, pinned_sha256=settings.ENCODER_SHA256 or None
+                settings.ENCODER_MODEL or None,
+                settings.MODEL_DIR,
+                pinned_sha256=settings.ENCODER_SHA256 or None,
             )
             _loaded.append(Encoder(folder, precision=settings.ENCODER_PRECISION, threads=1))
         return _loaded[0]

@@ -78,9 +78,7 @@ def of(entries: Iterable[tuple[int, Entry]]) -> FaqTexts:
         passage_digest = text_digest("passage", passage)
         texts.update(zip(digests, (("query", question) for question in questions), strict=True))
         texts[passage_digest] = ("passage", passage)
-        made.append(
-            EntryTexts(entry_id=entry_id, entry=entry, questions=digests, passage=passage_digest)
-        )
+        made.append(EntryTexts(entry_id=entry_id, entry=entry, questions=digests, passage=passage_digest))
     return FaqTexts(entries=tuple(made), texts=texts)
 
 

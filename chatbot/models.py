@@ -67,7 +67,9 @@ class Event(models.Model):
     seq = models.PositiveIntegerField(_("sequence number"))
     kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)
     role = models.CharField(_("role"), max_length=16, choices=Role.choices)
-    text = models.TextField(_("text"), blank=True, help_text=_("Plain text from a visitor, Markdown otherwise."))
+    text = models.TextField(
+        _("text"), blank=True, help_text=_("Plain text from a visitor, Markdown otherwise.")
+    )
     lang = models.CharField(_("language"), max_length=35, blank=True)
     at = models.DateTimeField(_("at"), auto_now_add=True, db_index=True)
 
@@ -94,11 +96,15 @@ class Event(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["conversation", "seq"], name="event_seq_once"),
             models.UniqueConstraint(
-                fields=["conversation", "client_id"], name="event_client_id_once", condition=Q(client_id__isnull=False)
+                fields=["conversation", "client_id"],
+                name="event_client_id_once",
+                condition=Q(client_id__isnull=False),
             ),
             # Per visitor message exactly one bot message, whatever disconnects, restarts or repeats happen.
             models.UniqueConstraint(
-                fields=["conversation", "reply_to"], name="event_one_reply", condition=Q(reply_to__isnull=False)
+                fields=["conversation", "reply_to"],
+                name="event_one_reply",
+                condition=Q(reply_to__isnull=False),
             ),
         ]
 
@@ -156,7 +162,11 @@ class VectorWork(models.Model):
     """
 
     profile = models.OneToOneField(
-        LocaleProfile, models.CASCADE, related_name="vector_work", primary_key=True, verbose_name=_("locale profile")
+        LocaleProfile,
+        models.CASCADE,
+        related_name="vector_work",
+        primary_key=True,
+        verbose_name=_("locale profile"),
     )
     revision = models.BigIntegerField(default=0)
     version = models.CharField(max_length=64, blank=True)

@@ -226,7 +226,9 @@ class Serving:
         dim = self.engine.encoder.dim
         index = make_index(
             [it.entry for it in faq.entries],
-            questions=_stack([found[it.entry_id, digest] for it in faq.entries for digest in it.questions], dim),
+            questions=_stack(
+                [found[it.entry_id, digest] for it in faq.entries for digest in it.questions], dim
+            ),
             passages=_stack([found[it.entry_id, it.passage] for it in faq.entries], dim),
             tokenize=self.engine.tokens,
         )

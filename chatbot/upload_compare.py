@@ -67,7 +67,7 @@ def _compare_profile(
 ) -> tuple[list[FaqUploadFinding], list[dict[str, Any]]]:
     live = faq_store.load(profile_id=profile.pk)
     after = Side(
-        drafts=live | {row.key: FaqDraft.from_json(row.draft) for row in rows},
+        drafts=live | {row.key: FaqDraft.from_json(row.draft or {}) for row in rows},
         places={row.key: row for row in rows},
     )
     today = faq_texts.today_of(profile)
@@ -176,9 +176,7 @@ def _impact(
     outcomes = []
     for faq in (old, new):
         index = _index(faq, known)
-        outcomes.append(
-            [_outcome(index, text, vector) for text, vector in zip(prepared, asked, strict=True)]
-        )
+        outcomes.append([_outcome(index, text, vector) for text, vector in zip(prepared, asked, strict=True)])
     return [
         {
             "locale": profile.locale,

@@ -52,7 +52,9 @@ def is_finished(*, profile_id: int, revision: int, version: str) -> bool:
 def tell_live(*, profile_id: int, revision: int) -> None:
     """Note that a node answers with a revision."""
     VectorWork.objects.get_or_create(profile_id=profile_id)
-    VectorWork.objects.filter(profile_id=profile_id, live_revision__lt=revision).update(live_revision=revision)
+    VectorWork.objects.filter(profile_id=profile_id, live_revision__lt=revision).update(
+        live_revision=revision
+    )
 
 
 def _save(version: str, entries: dict[bytes, list[int]], found: dict[bytes, np.ndarray]) -> None:

@@ -113,7 +113,9 @@ def save_for_upload(*, upload_id: int, version: str, vectors: Mapping[bytes, NDA
         )
 
 
-def load_for_uploads(*, tenant_id: int, version: str, digests: Collection[bytes]) -> dict[bytes, NDArray[np.float32]]:
+def load_for_uploads(
+    *, tenant_id: int, version: str, digests: Collection[bytes]
+) -> dict[bytes, NDArray[np.float32]]:
     """Return the vectors [dim] of those of the texts that were embedded for an upload of the tenant."""
     connection.ensure_connection()
     register_vector(connection.connection)

@@ -17,6 +17,8 @@ _SUPPORT = {
     "tenant": {VIEW},
     "localeprofile": {VIEW},
     "faqentry": {VIEW, ADD, CHANGE, DELETE},
+    "faqupload": {VIEW, ADD, CHANGE},
+    "testquestion": {VIEW, ADD, CHANGE, DELETE},
     "conversation": {VIEW},
 }
 _MANAGER = _SUPPORT | {

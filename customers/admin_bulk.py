@@ -11,7 +11,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
 from customers import access, faq_bulk
 from customers.admin_scope import TenantScopedAdmin
@@ -26,13 +31,15 @@ CONFLICTS_SHOWN = 50
 class LabelForm(forms.Form):
     """A new category, tags to add and tags to take away."""
 
-    change_category = forms.BooleanField(label=_("Change the category"), required=False)
     category = forms.CharField(
-        label=_("Category"),
+        label=_("New category"),
         max_length=64,
         required=False,
         widget=UnfoldAdminTextInputWidget(attrs={**AUTO_DIRECTION, "list": "kefu-categories"}),
-        help_text=_("Empty takes the category away."),
+        help_text=_("Left empty, the category stays."),
+    )
+    clear_category = forms.BooleanField(
+        label=_("Take the category away"), required=False, widget=UnfoldBooleanWidget
     )
     add_tags = NamesField(
         label=_("Add tags"),
@@ -56,9 +63,9 @@ class LabelForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        # A category that was written is meant, whether or not the box beside it was ticked.
-        data["change_category"] = bool(data.get("change_category") or data.get("category"))
-        if not (data["change_category"] or data.get("add_tags") or data.get("remove_tags")):
+        if data.get("clear_category") and data.get("category"):
+            raise ValidationError(_("Either write a new category or take it away."))
+        if not any(data.get(name) for name in ("category", "clear_category", "add_tags", "remove_tags")):
             raise ValidationError(_("Nothing to change was entered."))
         return data
 
@@ -96,7 +103,7 @@ class FaqBulk(TenantScopedAdmin):
             data = form.cleaned_data
             count = faq_bulk.faq_entries_label(
                 entries=queryset,
-                category=data["category"] if data["change_category"] else None,
+                category="" if data["clear_category"] else data["category"] or None,
                 add_tags=data["add_tags"],
                 remove_tags=data["remove_tags"],
                 actor=request.user.get_username(),

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from customers import faq_store
 from customers.faq_store import FaqDraft as FaqDraft
-from customers.models import AuditRecord, FaqEntry, Holiday, LocaleProfile, Tenant
+from customers.models import AuditRecord, FaqEntry, Holiday, LocaleProfile, Tenant, TestQuestion
 
 FAQ_CHANNEL = "kefu_faq"
 
@@ -183,3 +183,27 @@ def _audit_entries(*, entries: Sequence[FaqEntry], action: str, actor: str) -> N
         keys = sorted(entry.key for entry in entries if entry.profile_id == profile_id)
         audit(actor=actor, action=action, target=str(profile), tenant=profile.tenant, data={"keys": keys})
     faq_announce(profile_ids=profiles)
+
+
+@transaction.atomic
+def test_question_save(*, question: TestQuestion, actor: str) -> TestQuestion:
+    """Store a test question whose fields the caller has set and validated."""
+    question.save()
+    profile = question.profile
+    audit(
+        actor=actor, action="test_question_save", target=str(profile), tenant=profile.tenant,
+        data={"text": question.text, "expected": question.expected_key},
+    )  # fmt: skip
+    return question
+
+
+@transaction.atomic
+def test_questions_delete(*, questions: Iterable[TestQuestion], actor: str) -> int:
+    """Delete test questions; returns how many."""
+    gone = list(questions)
+    for question in gone:
+        profile = question.profile
+        data = {"text": question.text, "expected": question.expected_key}
+        audit(actor=actor, action="test_question_delete", target=str(profile), tenant=profile.tenant, data=data)
+    TestQuestion.objects.filter(pk__in=[question.pk for question in gone]).delete()
+    return len(gone)

@@ -43,12 +43,11 @@ def upload_apply(
     """Make the FAQ as the upload's preview showed it.
 
     `retire` takes the entries missing from the file out of the answers; `without_invalid` applies the good rows of a
-    file with errors, and then retires nothing: a faulty row may be one of the missing. Raises UploadMoved where
-    somebody else was first, FaqMoved where an entry has changed since the preview.
+    file with errors. Raises UploadMoved where somebody else was first, FaqMoved where an entry has changed since the
+    preview.
     """
     states = (State.READY, State.INVALID) if without_invalid else (State.READY,)
     upload = locked(upload_id, states)
-    retire = retire and upload.state == State.READY
     kinds = [Kind.NEW, Kind.CHANGED, *([Kind.MISSING] if retire else [])]
     changes = _changes(upload, kinds)
     upload.report["revisions"] = _write(changes)

@@ -67,11 +67,13 @@ def review(parsed: ParsedFile, *, profiles: Mapping[str, LocaleProfile]) -> Revi
         drafts = [draft_of(row) for row in named]
         rows += [_row(profile, row, draft, entries) for row, draft in zip(named, drafts, strict=True)]
         keys = {draft.key for draft in drafts}
-        missing += [
-            ReviewRow(profile_id=profile.pk, key=key, kind=Kind.MISSING, draft=None, before=entry)
-            for key, entry in entries.items()
-            if key not in keys and entry.is_active
-        ]
+        # Of a page of questions, or of a file with faulty rows, nobody can say what it lacks.
+        if not (parsed.proposed or parsed.errors):
+            missing += [
+                ReviewRow(profile_id=profile.pk, key=key, kind=Kind.MISSING, draft=None, before=entry)
+                for key, entry in entries.items()
+                if key not in keys and entry.is_active
+            ]
         findings += _unknown_follow_ups(named, keys | entries.keys())
         findings += _taken_questions(named, entries)
         findings += _other_languages(named, {culture.language_of(other) for other in profiles})

@@ -24,7 +24,8 @@ from customers.services import audit
 from customers.upload_review import Review, kind_of, review
 
 State = FaqUpload.State
-OPEN = (State.CHECKING, State.NEEDS_ENCODING, State.NEEDS_MAPPING, State.INVALID, State.READY)
+# The file of a refused upload is gone, unless the fault was ours.
+OPEN = (State.REFUSED, State.CHECKING, State.NEEDS_ENCODING, State.NEEDS_MAPPING, State.INVALID, State.READY)
 
 
 class UploadMoved(Exception):
@@ -48,17 +49,30 @@ def upload_create(*, tenant: Tenant, locale: str, filename: str, data: bytes, ac
 
 @transaction.atomic
 def upload_recheck(
-    *, upload_id: int, actor: str, encoding: str | None = None, mapping: Mapping[str, str] | None = None
+    *,
+    upload_id: int,
+    actor: str,
+    encoding: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    locale: str | None = None,
 ) -> FaqUpload:
-    """Check an upload that is not applied yet again, with an encoding or columns that a person chose.
+    """Check an upload that is not applied yet again, with the encoding, columns or locale that a person chose.
 
     Raises UploadMoved.
     """
     upload = locked(upload_id, OPEN)
+    if not FaqUploadFile.objects.filter(upload=upload).exists():
+        raise UploadMoved(upload)
     upload.encoding = upload.encoding if encoding is None else encoding
     upload.mapping = upload.mapping if mapping is None else dict(mapping)
+    upload.locale = upload.locale if locale is None else locale
     if encoding is not None or mapping is not None:
-        data = {"upload": upload.pk, "encoding": upload.encoding, "mapping": upload.mapping}
+        data = {
+            "upload": upload.pk,
+            "encoding": upload.encoding,
+            "mapping": upload.mapping,
+            "locale": upload.locale,
+        }
         audit(
             actor=actor, action="faq_upload_settle", target=upload.filename, tenant=upload.tenant, data=data
         )

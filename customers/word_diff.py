@@ -17,6 +17,7 @@ _PIECES = re.compile(
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 # Comparing takes time in proportion to the product of both sides' pieces.
 _PIECES_MAX = 1_500
+_GLUE_MAX = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ def diff(before: str, after: str) -> list[Piece]:
         end = _shared(old[start:][::-1], new[start:][::-1])
         middle_old, middle_new = old[start : len(old) - end], new[start : len(new) - end]
         if max(len(middle_old), len(middle_new)) <= _PIECES_MAX:
-            changes = [
+            changes: list[tuple[Change, str]] = [
                 ("same", "".join(old[:start])),
                 *_compare(middle_old, middle_new),
                 ("same", "".join(old[len(old) - end :])),
@@ -58,14 +59,29 @@ def _compare(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[Change, s
 
 
 def _joined(changes: Sequence[tuple[Change, str]]) -> list[Piece]:
-    """Drop empty pieces and join neighbours of the same kind."""
+    """Drop empty pieces, and show each run of changes as one stretch that went and one that came.
+
+    What stays between two changes and is no word, such as a space, belongs to both.
+    """
     pieces: list[Piece] = []
-    for change, text in changes:
-        if text and pieces and pieces[-1].change == change:
-            pieces[-1] = Piece(change=change, text=pieces[-1].text + text)
-        elif text:
-            pieces.append(Piece(change=change, text=text))
-    return pieces
+    gone, come, between = "", "", ""
+    for change, text in [*changes, ("same", "")]:
+        if change == "same" and (gone or come) and not any(map(str.isalnum, text)) and len(text) <= _GLUE_MAX:
+            between += text
+        elif change == "same":
+            pieces += _stretch(gone, come)
+            pieces.append(Piece(change="same", text=between + text))
+            gone = come = between = ""
+        else:
+            gone += between + (text if change == "del" else "")
+            come += between + (text if change == "ins" else "")
+            between = ""
+    pieces += [*_stretch(gone, come), Piece(change="same", text=between)]
+    return [piece for piece in pieces if piece.text]
+
+
+def _stretch(gone: str, come: str) -> list[Piece]:
+    return [Piece(change="del", text=gone), Piece(change="ins", text=come)]
 
 
 def _shared(old: Sequence[str], new: Sequence[str]) -> int:

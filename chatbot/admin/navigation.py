@@ -29,6 +29,8 @@ SCREENS: tuple[tuple[str | Promise, tuple[Link, ...]], ...] = (
         _("Knowledge"),
         (
             Link(title=_("FAQs"), icon="quiz", model="customers.FaqEntry"),
+            Link(title=_("FAQ uploads"), icon="upload_file", model="customers.FaqUpload"),
+            Link(title=_("Test questions"), icon="checklist", model="customers.TestQuestion"),
             Link(
                 title=_("Coverage"), icon="grid_on", model="customers.FaqEntry", address="knowledge:coverage"
             ),

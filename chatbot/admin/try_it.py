@@ -30,6 +30,7 @@ from customers.faq_file.values import derive_id
 from customers.models import FaqEntry, LocaleProfile
 
 CANDIDATES_SHOWN = 8
+SPACE = "\u2581"  # how sentencepiece writes the space before a word
 SIGNAL_LABELS: dict[str, str | Promise] = {
     "question": gettext_lazy("Nearest wording"),
     "prototype": gettext_lazy("All its wordings"),
@@ -244,9 +245,9 @@ def _pieces(text: str, engine: Engine) -> list[tuple[int, int, str]]:
     lowered = lowered if len(lowered) == len(text) else text
     (encoded,) = engine.encoder.tokenizer.encode_batch([lowered], add_special_tokens=False)
     found = []
-    for start, end in encoded.offsets:
+    for token, (start, end) in zip(encoded.tokens, encoded.offsets, strict=True):
+        piece = token.lstrip(SPACE)
         start += len(text[start:end]) - len(text[start:end].lstrip())
-        piece = text[start:end].casefold()
         if has_words(piece):
             found.append((start, end, piece))
     return found

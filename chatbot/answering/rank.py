@@ -15,9 +15,9 @@ from chatbot.engine.encoder import Vectors
 from chatbot.engine.index import Shape, Signals
 
 SIGNALS = ("question", "prototype", "passage", "words", "characters")
-# A signal's weight is one number, plus one for each of these times what the FAQ has of it.
 # Of a question that is approved word for word. Not 1: the FAQ itself may be mistaken.
 VERBATIM_PROBABILITY = 0.99
+# A signal's weight is one number, plus one for each of these times what the FAQ has of it.
 CONTEXT = ("always", "wordings", "answers")
 DEFAULT = Path(__file__).with_name("default_ranker.json")
 
@@ -112,7 +112,9 @@ def order(signals: Signals, weights: Weights) -> Ranked:
     scores = stack(signals) @ weights.of(signals.shape)
     if signals.verbatim.sum() == 1:
         # An approved question, word for word: nothing that resembles it can be meant instead.
-        scores += np.where(signals.verbatim, max(0.0, float(scores.max() - scores[signals.verbatim][0])) + 1.0, 0.0)
+        scores += np.where(
+            signals.verbatim, max(0.0, float(scores.max() - scores[signals.verbatim][0])) + 1.0, 0.0
+        )
     places = np.argsort(-scores, kind="stable")
     shares = posterior(scores[places], float(context_of(signals.shape) @ weights.nothing))
     return Ranked(order=places, scores=scores[places], shares=shares)

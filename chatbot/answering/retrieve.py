@@ -12,8 +12,11 @@ from chatbot.engine.ngrams import fold
 Embed = Callable[[Sequence[str], Kind], Vectors]
 Tokenize = Callable[[list[str]], list[list[int]]]
 
-# Zero-width and directional marks, and every control character: typed by accident or to hide something.
-INVISIBLE = re.compile("[\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+# Zero-width and directional marks, halves of surrogate pairs and every control character: typed by accident or to hide
+# something.
+INVISIBLE = re.compile(
+    "[\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+"
+)
 # A passage beyond this adds encoding time and dilutes its vector.
 PASSAGE_CHARS = 600
 

@@ -106,7 +106,7 @@ class Index:
                 self._wordings.setdefault(fold(question), []).append(number)
         if not self.entries:
             return
-        means = np.add.reduceat(questions, self._starts) / counts[:, None]
+        means = np.add.reduceat(questions, self._starts) / counts[:, None].astype(np.float32)
         self._space = space.fit_space(questions, self._starts, space.centre_of(means, "query"))
         self._questions = self._space(questions)
         self._prototypes = space.prototypes(self._questions, self._starts)

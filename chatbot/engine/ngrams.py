@@ -60,9 +60,8 @@ class NgramIndex:
         stretch = np.arange(ends[-1] if len(rows) else 0) + np.repeat(
             self._starts[rows] - (ends - counts), counts
         )
-        running = np.concatenate(
-            [[0.0], np.cumsum(self._weights[stretch] * dense[self._ids[stretch]], dtype=np.float64)]
-        )
+        products = self._weights[stretch] * dense[self._ids[stretch]]
+        running = np.append(0.0, np.cumsum(products, dtype=np.float64))
         return (running[ends] - running[ends - counts]).astype(np.float32)
 
 
@@ -70,13 +69,12 @@ def _grams(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return every bigram and trigram as one number, and the text that each is of; words keep their edges."""
     folded = [f" {fold(text)} " for text in texts]
     lengths = np.fromiter((len(text) for text in folded), np.int64, len(folded))
-    codes = np.frombuffer("".join(folded).encode("utf-32-le"), "<u4").astype(np.int64)
+    codes = np.frombuffer("".join(folded).encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int64)
     owners = np.repeat(np.arange(len(folded)), lengths)
-    grams, of = [], []
-    for size in (2, 3):
-        last = max(len(codes) - size + 1, 0)
-        gram = sum(codes[place : place + last] << (TEXT_BITS * (size - 1 - place)) for place in range(size))
-        within = owners[:last] == owners[size - 1 :][:last]
-        grams.append(gram[within])
-        of.append(owners[:last][within])
-    return np.concatenate(grams), np.concatenate(of)
+    pairs = codes[:-1] << TEXT_BITS | codes[1:]
+    triples = pairs[:-1] << TEXT_BITS | codes[2:]
+    in_pair, in_triple = owners[:-1] == owners[1:], owners[:-2] == owners[2:]
+    return (
+        np.concatenate([pairs[in_pair], triples[in_triple]]),
+        np.concatenate([owners[:-1][in_pair], owners[:-2][in_triple]]),
+    )

@@ -22,7 +22,7 @@ TEMPERATURE = 8.0
 STEP = 0.5
 PULL = 0.03
 STEPS = 10
-WORK = 60_000_000
+WORK = 24_000_000
 CHUNK = 2048
 # An FAQ's own centre is as good as the general one from this many entries on.
 GENERAL_ENTRIES = 3
@@ -49,13 +49,13 @@ def background(kind: Kind) -> Vectors:
     return np.array(json.loads(BACKGROUND.read_text())[kind], np.float32)
 
 
-def centre_of(means: Vectors, kind: Kind) -> Vectors:
+def centre_of(means: NDArray[np.floating], kind: Kind) -> Vectors:
     """Return the centre [dim] of an FAQ from its entries' mean vectors [entries, dim].
 
     A handful of entries are mostly centred on what is general, for their own mean would take away what they are
     about; an encoder that the background is not of gets the plain mean.
     """
-    own = means.mean(0)
+    own = means.mean(0, dtype=np.float32)
     general = background(kind)
     if general.shape != own.shape or unit(general) @ unit(own) < SAME_ENCODER_COSINE:
         return own
@@ -63,7 +63,7 @@ def centre_of(means: Vectors, kind: Kind) -> Vectors:
     return (share * own + (1 - share) * general).astype(np.float32)
 
 
-def unit(vectors: Vectors) -> Vectors:
+def unit(vectors: NDArray[np.floating]) -> Vectors:
     """Return vectors of length one; a vector of zeros stays."""
     return (vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)).astype(np.float32)
 

@@ -59,7 +59,7 @@ def read_faq(path: Path) -> tuple[Entry, ...]:
         key = _field(row, "id", str, at)
         alternates = _field(row, "alternates", list, at)
         if not all(isinstance(text, str) for text in alternates):
-            raise DatasetError(f"{at}: `alternates` must be a list of texts, but is {alternates!r:.80}.")
+            raise DatasetError(f"{at}: `alternates` must be a list of texts, but is {alternates!s:.80}.")
         if key in entries:
             raise DatasetError(f"{at}: the id {key!r} is taken by an earlier line; every FAQ needs its own.")
         questions = (_field(row, "question", str, at), *alternates)
@@ -125,5 +125,5 @@ def _field(row: dict[str, Any], name: str, kind: type[T], at: str) -> T:
     """Return a field of the wanted type; a missing answer or list of alternates is an empty one."""
     value = row.get(name, kind() if name in ("answer", "alternates") else None)
     if not isinstance(value, kind):
-        raise DatasetError(f"{at}: `{name}` must be a {kind.__name__}, but is {value!r:.80}.")
+        raise DatasetError(f"{at}: `{name}` must be a {kind.__name__}, but is {value!s:.80}.")
     return value

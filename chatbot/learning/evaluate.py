@@ -7,7 +7,7 @@ answers right; ece compares confidence with the share of right first candidates 
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from chatbot.learning.own import own_weights
 DEPTH = 10
 PRECISION = 0.95
 TIMED_ALONE = 100
-IN_SCOPE = {
+IN_SCOPE: dict[str, Callable[[Sequence[str], Mapping[str, int]], float]] = {
     "hit@1": lambda ranked, relevant: metrics.hit_at(ranked, relevant, 1),
     "hit@5": lambda ranked, relevant: metrics.hit_at(ranked, relevant, 5),
     "mrr@10": lambda ranked, relevant: metrics.reciprocal_rank(ranked, relevant, DEPTH),

@@ -104,5 +104,5 @@ def calibration_rows(
 
 def select(signals: Signals, rows: NDArray[np.bool_]) -> Signals:
     """Return the signals of some of the candidates [candidates]."""
-    arrays = ("entry", "question", "prototype", "passage", "words", "characters", "matched")
+    arrays = ("entry", "question", "prototype", "passage", "words", "characters", "matched", "verbatim")
     return replace(signals, **{name: getattr(signals, name)[rows] for name in arrays})

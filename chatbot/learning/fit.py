@@ -4,9 +4,9 @@
 
 A source is a folder with `faq.jsonl` and `queries.jsonl` (and `meta.json`, whose `source` says which folders are
 translations of one another), or an FAQ file in any format that Kefu imports: of that, every second alternate is asked.
-Each is taken several times: with all its alternates, with few, with none, and as a small FAQ that is asked the questions
-of the large one, so that the weights know what each signal is worth in each kind of FAQ. The data are not kept: what is
-written are the mean vectors of questions and passages, and some twenty weights.
+Each is taken several times: with all its alternates, with few, with none, and as a small FAQ that is asked the
+questions of the large one, so that the weights know what each signal is worth in each kind of FAQ. The data are not
+kept: what is written are the mean vectors of questions and passages, and some twenty weights.
 """
 
 import argparse
@@ -42,21 +42,24 @@ from customers.faq_file.reader import parse
 ALTERNATES = (0, 1, 3, 8)
 SMALL_FAQS = (4, 12)
 QUERIES = 300
+# Editors write alternates to differ, each about another part of the answer; visitors ask more plainly.
+EDITORS_VOICE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A data set, and its family: those that are translations of one another are one voice together."""
+    """A data set, its family (those that are translations of one another are one voice together) and its voice."""
 
     dataset: Dataset
     family: str
+    voice: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Embedded:
     """A source with its vectors: the FAQ, and questions with the keys of the entries that answer them."""
 
-    family: str
+    source: Source
     material: Material
     asked: list[tuple[Asked, frozenset[str]]]
 
@@ -84,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.background.write_text(json.dumps(means) + "\n")
     space.background.cache_clear()
     weights = fit(
-        weigh([(found.family, group) for found in embedded for group in groups_of(found, seed=options.seed)])
+        weigh([(found.source, group) for found in embedded for group in groups_of(found, seed=options.seed)])
     )
     about = {
         "encoder": encoder.version,
@@ -119,7 +122,7 @@ def read_source(path: Path) -> Source:
             LabelledQuery(key=row.id, text=text, relevant={row.id: 1}) for text in row.alternates[1::2]
         ]
     dataset = Dataset(name=path.name, locale=path.stem, entries=tuple(entries), queries=tuple(queries))
-    return Source(dataset=dataset, family=str(path.parent))
+    return Source(dataset=dataset, family=str(path.parent), voice=EDITORS_VOICE)
 
 
 def embed_source(source: Source, *, embed: Embed, tokenize: Tokenize, seed: int) -> Embedded:
@@ -129,7 +132,7 @@ def embed_source(source: Source, *, embed: Embed, tokenize: Tokenize, seed: int)
     texts = [prepare(query.text) for query in chosen]
     vectors, tokens = embed(texts, "query"), tokenize([lexical(text) for text in texts])
     return Embedded(
-        family=source.family,
+        source=source,
         material=embed_entries(source.dataset.entries, embed=embed, tokenize=tokenize),
         asked=[
             (Asked(text=text, vector=vector, tokens=words), frozenset(query.relevant))
@@ -146,7 +149,7 @@ def mean_vector(embedded: Sequence[Embedded], kind: Kind) -> Vectors:
         if kind == "passage":
             rows = found.material.passages[[bool(entry.answer) for entry in found.material.entries]]
         if len(rows):
-            families.setdefault(found.family, []).append(rows.mean(0))
+            families.setdefault(found.source.family, []).append(rows.mean(0))
     mean: Vectors = np.mean([np.mean(means, axis=0) for means in families.values()], axis=0)
     return mean
 
@@ -178,10 +181,10 @@ def few_entries(material: Material, size: int, random: np.random.Generator) -> M
     return material.keep(np.isin(material.owners, random.permutation(len(material.entries))[:size]))
 
 
-def weigh(groups: Sequence[tuple[str, Group]]) -> list[Group]:
-    """Weigh groups, each with its family, so that a family counts by the root of its number of groups."""
-    counts = Counter(family for family, _ in groups)
-    return [replace(group, weight=counts[family] ** -0.5) for family, group in groups]
+def weigh(groups: Sequence[tuple[Source, Group]]) -> list[Group]:
+    """Weigh groups by their source's voice, a family by the root of its number of groups."""
+    counts = Counter(source.family for source, _ in groups)
+    return [replace(group, weight=source.voice * counts[source.family] ** -0.5) for source, group in groups]
 
 
 def _parser() -> argparse.ArgumentParser:

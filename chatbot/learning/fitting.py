@@ -5,7 +5,7 @@ approach to listwise approach, ICML 2007). Both problems are convex and have a d
 second, ends at the same numbers every time, and needs nothing but numpy.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,8 @@ from chatbot.engine.calibrator import Calibrator
 from chatbot.learning.examples import LEARNED_OUT_OF_SCOPE, Group, calibration_rows, split
 
 Floats = NDArray[np.float64]
+# A loss, its slope and its curvature at some weights.
+Bend = tuple[float, Floats, Floats]
 
 # Pull of fusion weights towards the prior, per unit of weight of all groups.
 FUSION_PULL = 1e-4
@@ -26,8 +28,8 @@ SIGN_PULL = 1.0
 CALIBRATOR_PULL = 1e-3
 SPREADS = np.array([1.0, 3.0])
 NEUTRAL = Calibrator(intercept=0.0, slope=1.0)
-STEPS = 30
-LONGEST_STEP = 5.0
+STEPS = 50
+TOLERANCE = 1e-10
 
 
 def fit(
@@ -59,32 +61,18 @@ def fit_fusion(groups: Sequence[Group], *, prior: Floats, pull: float) -> Floats
     if not any(packed.inside for packed in lists):
         raise ValueError("No example has a right candidate, so there is nothing to learn ranking from.")
     total = sum(packed.weight for packed in lists)
-    weights = prior.ravel().copy()
-    for _ in range(STEPS):
-        slope, curve = _restraint(weights, prior=prior, pull=pull)
+
+    def problem(weights: Floats) -> Bend:
+        loss, slope, curve = _restraint(weights, prior=prior, pull=pull)
         for packed in lists:
             context, share = packed.context, packed.weight / total
-            slope_here, curve_here = _listwise(packed, context @ weights.reshape(prior.shape))
+            loss_here, slope_here, curve_here = _listwise(packed, context @ weights.reshape(prior.shape))
+            loss += share * loss_here
             slope += share * np.kron(context, slope_here)
             curve += share * np.kron(np.outer(context, context), curve_here)
-        step = np.linalg.solve(curve, slope)
-        weights -= step * min(1.0, LONGEST_STEP / np.abs(step).max(initial=1e-12))
-        if np.abs(step).max() < 1e-4:
-            break
-    return weights.reshape(prior.shape)
+        return loss, slope, curve
 
-
-def _restraint(weights: Floats, *, prior: Floats, pull: float) -> tuple[Floats, Floats]:
-    """Return slope and curvature of what holds weights back: the pull, and signals that count against an entry."""
-    slope = pull * (weights - prior.ravel())
-    curve = pull * np.eye(len(weights))
-    for corner in CORNERS:
-        signals = corner @ weights.reshape(prior.shape)
-        # The score of "nothing" is no signal, and may be anything.
-        below = np.append(signals[:-1] < 0, False)
-        slope += SIGN_PULL * np.kron(corner, np.where(below, signals, 0.0))
-        curve += SIGN_PULL * np.kron(np.outer(corner, corner), np.diag(below.astype(float)))
-    return slope, curve
+    return _minimise(problem, prior.ravel()).reshape(prior.shape)
 
 
 def fit_calibrator(
@@ -94,17 +82,51 @@ def fit_calibrator(
     rows = np.column_stack([np.ones(len(odds)), odds]) / SPREADS
     target = np.array([prior.intercept, prior.slope]) * SPREADS
     counts = counts / counts.sum()
-    weights = target.copy()
-    for _ in range(STEPS):
-        chance = 1 / (1 + np.exp(-np.clip(rows @ weights, -30, 30)))
-        slope = rows.T @ (counts * (chance - right)) + pull * (weights - target)
+
+    def problem(weights: Floats) -> Bend:
+        logits = rows @ weights
+        chance = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+        away = weights - target
+        loss = float(counts @ (np.logaddexp(0, logits) - right * logits)) + pull / 2 * float(away @ away)
+        slope = rows.T @ (counts * (chance - right)) + pull * away
         curve = (rows * (counts * chance * (1 - chance))[:, None]).T @ rows + pull * np.eye(len(weights))
+        return loss, slope, curve
+
+    intercept, slope = (_minimise(problem, target) / SPREADS).tolist()
+    return Calibrator(intercept=intercept, slope=slope)
+
+
+def _minimise(problem: Callable[[Floats], Bend], start: Floats) -> Floats:
+    """Return where a convex problem is least, by Newton's method (Boyd and Vandenberghe 2004, 9.5)."""
+    weights = start.copy()
+    loss, slope, curve = problem(weights)
+    for _ in range(STEPS):
         step = np.linalg.solve(curve, slope)
-        weights -= step * min(1.0, LONGEST_STEP / np.abs(step).max(initial=1e-12))
-        if np.abs(step).max() < 1e-6:
+        decrease = float(slope @ step) / 2
+        if decrease < TOLERANCE:
             break
-    intercept, steepness = (weights / SPREADS).tolist()
-    return Calibrator(intercept=intercept, slope=steepness)
+        length = 1.0
+        while (ahead := problem(weights - length * step))[
+            0
+        ] > loss - 0.1 * length * decrease and length > 1e-6:
+            length /= 2
+        weights = weights - length * step
+        loss, slope, curve = ahead
+    return weights
+
+
+def _restraint(weights: Floats, *, prior: Floats, pull: float) -> Bend:
+    """Return what holds weights back: the pull, and that no signal may count against an entry."""
+    away = weights - prior.ravel()
+    loss, slope, curve = pull / 2 * float(away @ away), pull * away, pull * np.eye(len(weights))
+    for corner in CORNERS:
+        signals = corner @ weights.reshape(prior.shape)
+        # The score of "nothing" is no signal, and may be anything.
+        below = np.where(np.append(signals[:-1] < 0, False), signals, 0.0)
+        loss += SIGN_PULL / 2 * float(below @ below)
+        slope += SIGN_PULL * np.kron(corner, below)
+        curve += SIGN_PULL * np.kron(np.outer(corner, corner), np.diag((below < 0).astype(float)))
+    return loss, slope, curve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,16 +166,17 @@ def _pack(group: Group) -> Iterator[_Lists]:
         )
 
 
-def _listwise(lists: _Lists, weights: Floats) -> tuple[Floats, Floats]:
-    """Return slope [SIGNALS + 1] and curvature [SIGNALS + 1, SIGNALS + 1] of the mean listwise loss."""
+def _listwise(lists: _Lists, weights: Floats) -> Bend:
+    """Return the mean listwise loss, its slope [SIGNALS + 1] and its curvature [SIGNALS + 1, SIGNALS + 1]."""
     values = lists.candidates
     scores = np.where(lists.real, values @ weights, -np.inf)
     shares = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
     wanted = np.where(lists.right, np.maximum(shares, 1e-30), 0.0)
-    wanted /= wanted.sum(axis=1, keepdims=True)
+    hopes = wanted.sum(axis=1, keepdims=True)
+    wanted /= hopes
     expected = (shares[:, :, None] * values).sum(axis=1)
     slope = (expected - (wanted[:, :, None] * values).sum(axis=1)).mean(axis=0)
     flat = values.reshape(-1, values.shape[2])
     curve = ((flat * shares.reshape(-1, 1)).T @ flat - expected.T @ expected) / len(values)
-    return slope, curve
+    return -float(np.log(hopes).mean()), slope, curve

@@ -44,11 +44,11 @@ class Material:
 
     def keep(self, rows: NDArray[np.bool_]) -> "Material":
         """Return the material of some of the questions [all questions]; entries that lose theirs all are gone."""
-        kept = np.flatnonzero(rows)
+        kept = np.flatnonzero(rows).tolist()
         numbers, starts = np.unique(self.owners[kept], return_index=True)
         entries = [
-            replace(self.entries[number], questions=tuple(self.texts[row] for row in group))
-            for number, group in zip(numbers, np.split(kept, starts[1:]), strict=True)
+            replace(self.entries[number], questions=tuple(self.texts[row] for row in kept[start:end]))
+            for number, start, end in zip(numbers, starts, [*starts[1:], len(kept)], strict=True)
         ]
         return Material(
             entries=tuple(entries),

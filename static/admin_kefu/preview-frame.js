@@ -27,7 +27,8 @@ addEventListener("message", ({ data, origin, source }) => {
   if (data.event) {
     const { question, event } = data;
     const asked = question ? [view.durable({ role: "visitor", text: question, at: event.at }, { conversation })] : [];
-    list.replaceChildren(...asked, view.durable(event, { conversation, fresh: false }));
+    const answered = event.text ? [view.durable(event, { conversation, fresh: false })] : [];
+    list.replaceChildren(...asked, ...answered);
   }
   report();
 });

@@ -44,7 +44,7 @@ class TryIt {
 
   #body() {
     const body = new FormData();
-    body.set("csrfmiddlewaretoken", document.querySelector("[name=csrfmiddlewaretoken]").value);
+    body.set("csrfmiddlewaretoken", this.#part("form").elements.namedItem("csrfmiddlewaretoken").value);
     body.set("profile", this.#panel.dataset.profile);
     body.set("text", this.#part("text").value);
     const form = document.getElementById("faqentry_form");

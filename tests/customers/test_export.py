@@ -129,13 +129,17 @@ def test_a_template_imports_as_it_is(login: Callable[..., Client], form: str, lo
     assert counts.created == 2
 
 
-@pytest.mark.parametrize("query", [{}, {"format": "exe", "locale": "ja-JP"}, {"format": "csv", "locale": "../x"}])
+@pytest.mark.parametrize(
+    "query", [{}, {"format": "exe", "locale": "ja-JP"}, {"format": "csv", "locale": "../x"}]
+)
 def test_other_templates_do_not_exist(login: Callable[..., Client], query: dict[str, str]) -> None:
     make_profile("demo")
     assert login(demo="support").get(TEMPLATE, query).status_code == 404
 
 
-def test_the_list_leads_to_its_own_export(login: Callable[..., Client], profiles: list[LocaleProfile]) -> None:
+def test_the_list_leads_to_its_own_export(
+    login: Callable[..., Client], profiles: list[LocaleProfile]
+) -> None:
     page = login(demo="support").get(screen("faqentry"), {"category": "category-1", "q": "a"})
     assert f"{EXPORT}?category=category-1&amp;q=a" in page.content.decode()
     assert reverse("admin:customers_faqentry_export") == EXPORT

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 def act(client: Client, action: str, entries: Sequence[FaqEntry], **data: str) -> object:
     chosen = {"action": action, "select_across": "0", "index": "0"}
-    return client.post(screen("faqentry"), chosen | {"_selected_action": [e.pk for e in entries]} | data)  # type: ignore[dict-item]
+    return client.post(screen("faqentry"), chosen | {"_selected_action": [e.pk for e in entries]} | data)
 
 
 def where(key: str) -> set[str]:
@@ -40,6 +40,11 @@ def test_labels_change_what_was_asked_and_no_word(login: Callable[..., Client]) 
     ]  # fmt: skip
     assert rows[0].updated_at == before
     assert AuditRecord.objects.filter(action="faq_label", actor="lena").count() == 2
+    act(client, "label_selected", entries[:1], apply="1", clear_category="on")
+    assert FaqEntry.objects.get(pk=entries[0].pk).category == ""
+    for wrong in ({}, {"clear_category": "on", "category": "x"}):
+        page = act(client, "label_selected", entries, apply="1", **wrong)
+        assert page.context["form"].non_field_errors()  # type: ignore[attr-defined]
     page = act(client, "label_selected", entries, apply="1")
     assert "Nothing to change was entered" in page.content.decode()  # type: ignore[attr-defined]
 

@@ -24,9 +24,7 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "folder", nargs="?", type=Path, help="a folder of data sets, instead of --faq and --queries"
-        )
+        parser.add_argument("folder", nargs="?", type=Path, help="a folder of data sets, not one")
         parser.add_argument("--faq", type=Path, help="FAQ as JSON lines: id, question, alternates, answer")
         parser.add_argument(
             "--queries", type=Path, help="questions as JSON lines: id, text, relevant {id: grade}"

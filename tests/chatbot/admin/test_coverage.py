@@ -100,7 +100,7 @@ def test_the_matrix_is_the_tenants_own(login: Callable[..., Client], client: Cli
 
 @pytest.mark.slow
 def test_2000_topics_in_10_locales_are_quick(login: Callable[..., Client]) -> None:
-    for tag in "de-DE ar-SA ja-JP ko-KR es-MX pt-BR fr-FR en-US hi-IN zh-CN".split():
+    for tag in ["de-DE", "ar-SA", "ja-JP", "ko-KR", "es-MX", "pt-BR", "fr-FR", "en-US", "hi-IN", "zh-CN"]:
         make_entries(make_profile("demo", tag), 2000)
     client = login(demo="support")
     client.get(COVERAGE)
@@ -148,5 +148,11 @@ def test_hostile_answers_are_harmless_side_by_side(login: Callable[..., Client])
     client = login(demo="support")
     for address in (COVERAGE, f"{TOPIC}?tenant=demo&key=%3Cscript%3Ealert(1)%3C/script%3E"):
         page = client.get(address).content.decode()
-        for wrong in ("<script>alert", "<img src=x", "<b>bold", 'href="javascript:', "evil.example/y.png\" alt"):
+        for wrong in (
+            "<script>alert",
+            "<img src=x",
+            "<b>bold",
+            'href="javascript:',
+            'evil.example/y.png" alt',
+        ):
             assert wrong not in page

@@ -1,0 +1,132 @@
+"""Ranking: order, probabilities, shares, and the weights' file."""
+
+import json
+
+import numpy as np
+import pytest
+
+from chatbot.answering.rank import (
+    SIGNALS,
+    Ranker,
+    RankerError,
+    Weights,
+    default_weights,
+    weights_from_json,
+    weights_to_json,
+)
+from chatbot.engine.calibrator import FIELD, Calibrator, posterior
+from chatbot.engine.index import Shape, Signals
+
+SHAPE = Shape(wordings=0.5, answers=0.5, size=2.0)
+
+
+def signals(prototype: list[float], shape: Shape = SHAPE, verbatim: int | None = None) -> Signals:
+    """Candidates that differ in one signal; the others are alike."""
+    alike = np.full(len(prototype), 0.2, np.float32)
+    return Signals(
+        entry=np.arange(len(prototype)) * 10,
+        question=alike,
+        prototype=np.array(prototype, np.float32),
+        passage=alike,
+        words=alike,
+        characters=alike,
+        matched=np.arange(len(prototype)),
+        verbatim=np.arange(len(prototype)) == (-1 if verbatim is None else verbatim),
+        shape=shape,
+    )
+
+
+def test_best_first_with_falling_probabilities() -> None:
+    candidates = Ranker().rank(signals([0.1, 0.7, 0.4]))
+    assert [candidate.entry for candidate in candidates] == [10, 20, 0]
+    assert [candidate.matched for candidate in candidates] == [1, 2, 0]
+    probabilities = [candidate.probability for candidate in candidates]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert 0 < sum(probabilities) <= 1
+
+
+def test_no_candidates() -> None:
+    assert Ranker().rank(signals([])) == []
+
+
+def test_a_rival_and_unlikeness_both_make_unsure() -> None:
+    clear, contested, unlike = (
+        Ranker().rank(signals(prototype))[0].probability
+        for prototype in ([0.8, 0.1], [0.8, 0.78], [0.0, -0.1])
+    )
+    assert clear > 0.6 > contested
+    assert unlike < 0.3
+
+
+def test_one_candidate_is_not_right_for_being_alone() -> None:
+    assert (
+        Ranker().rank(signals([0.05]))[0].probability
+        < 0.3
+        < 0.7
+        < Ranker().rank(signals([0.9]))[0].probability
+    )
+
+
+@pytest.mark.parametrize("rivals", [1, 3, FIELD, 40])
+def test_probabilities_add_up_to_at_most_one(rivals: int) -> None:
+    candidates = Ranker().rank(signals([0.6] * (rivals + 1)))
+    assert sum(candidate.probability for candidate in candidates) <= 1 + 1e-9
+
+
+def test_an_approved_question_word_for_word_wins() -> None:
+    candidates = Ranker().rank(signals([0.9, 0.5, 0.1], verbatim=1))
+    assert candidates[0].entry == 10
+    assert candidates[0].probability >= 0.99
+
+
+def test_shares_add_up_to_the_score() -> None:
+    found = signals([0.1, 0.7, 0.4])
+    shares = Ranker().shares(found)
+    assert set(shares) == set(SIGNALS)
+    totals = np.sum(list(shares.values()), axis=0)
+    for candidate in Ranker().rank(found):
+        assert totals[candidate.entry // 10] == pytest.approx(candidate.score)
+
+
+def test_the_posterior_is_a_softmax_with_nothing_in_it() -> None:
+    shares = posterior(np.array([2.0, 1.0]), 0.0)
+    assert shares == pytest.approx(np.exp([2, 1]) / np.exp([2, 1, 0]).sum())
+    assert posterior(np.array([1000.0, -1000.0]), 5.0) == pytest.approx([1, 0])
+    assert posterior(np.array([-1000.0]), 1000.0) == pytest.approx([0])
+    assert posterior(np.linspace(5, 1, FIELD + 3), 0.0)[FIELD:].sum() == 0
+
+
+def test_weights_survive_their_file() -> None:
+    random = np.random.default_rng(0)
+    weights = Weights(
+        fusion=random.normal(size=(3, 5)),
+        nothing=random.normal(size=3),
+        calibrator=Calibrator(intercept=0.1, slope=1.3),
+    )
+    again = weights_from_json(json.loads(json.dumps(weights_to_json(weights))))
+    assert (again.fusion == weights.fusion).all()
+    assert (again.nothing == weights.nothing).all()
+    assert again.calibrator == weights.calibrator
+    found = signals([0.3, 0.2])
+    assert Ranker(weights=again).rank(found) == Ranker(weights=weights).rank(found)
+
+
+def test_shipped_signals_never_count_against_an_entry() -> None:
+    for wordings in (0.0, 0.5, 1.5):
+        for answers in (0.0, 0.5, 0.9):
+            assert default_weights().of(Shape(wordings=wordings, answers=answers, size=2.0)).min() > -0.5
+
+
+@pytest.mark.parametrize(
+    "broken", [{}, {"fusion": {}}, {"fusion": None}, [], {"fusion": {"always": {"words": "x"}}}]
+)
+def test_other_files_are_refused(broken: object) -> None:
+    with pytest.raises(RankerError, match="Fit them again"):
+        weights_from_json(broken)  # type: ignore[arg-type]
+
+
+def test_weights_that_are_not_finite_are_refused() -> None:
+    data = weights_to_json(default_weights())
+    data["calibrator"]["slope"] = float("nan")
+    with pytest.raises(RankerError, match="not finite"):
+        weights_from_json(data)
