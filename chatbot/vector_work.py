@@ -12,6 +12,8 @@ from chatbot.vectors import StoredVector
 from customers.models import LocaleProfile
 from customers.services import FAQ_CHANNEL
 
+ADOPT_TEXTS = 5_000
+
 
 def compute(*, profile_id: int) -> None:
     """Embed every text of a profile's FAQ that has no vector yet, store them, and wake the nodes that wait for them.
@@ -28,10 +30,8 @@ def compute(*, profile_id: int) -> None:
     for entry_id, digest in missing:
         entries[digest].append(entry_id)
     _tell(profile, version=version, done=0, total=len(entries))
-    known = vectors.load_for_uploads(tenant_id=profile.tenant_id, version=version, digests=entries.keys())
-    _save(version, entries, known)
-    left = [digest for digest in entries if digest not in known]
-    done = len(known)
+    left = _take_from_uploads(profile, version, entries)
+    done = len(entries) - len(left)
     _tell(profile, version=version, done=done, total=len(entries))
     for places, made in bulk_encoder.embed([faq.texts[digest] for digest in left]):
         _save(version, entries, {left[place]: vector for place, vector in zip(places, made, strict=True)})
@@ -55,6 +55,17 @@ def tell_live(*, profile_id: int, revision: int) -> None:
     VectorWork.objects.filter(profile_id=profile_id, live_revision__lt=revision).update(
         live_revision=revision
     )
+
+
+def _take_from_uploads(profile: LocaleProfile, version: str, entries: dict[bytes, list[int]]) -> list[bytes]:
+    """Store the vectors that were made when an upload was looked over; returns the texts that have none."""
+    digests, left = list(entries), []
+    for start in range(0, len(digests), ADOPT_TEXTS):
+        piece = digests[start : start + ADOPT_TEXTS]
+        known = vectors.load_for_uploads(tenant_id=profile.tenant_id, version=version, digests=piece)
+        _save(version, entries, known)
+        left += [digest for digest in piece if digest not in known]
+    return left
 
 
 def _save(version: str, entries: dict[bytes, list[int]], found: dict[bytes, np.ndarray]) -> None:

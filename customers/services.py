@@ -74,7 +74,9 @@ def tenant_save(*, tenant: Tenant, actor: str) -> Tenant:
     """Store a tenant whose fields the caller has set and validated."""
     created = tenant.pk is None
     tenant.save()
-    audit(actor=actor, action="tenant_create" if created else "tenant_change", target=tenant.slug, tenant=tenant)
+    audit(
+        actor=actor, action="tenant_create" if created else "tenant_change", target=tenant.slug, tenant=tenant
+    )
     return tenant
 
 
@@ -95,11 +97,17 @@ def profile_store(
 ) -> LocaleProfile:
     """Store a profile whose fields the caller has set and validated; holidays None leaves those as they are."""
     # The FAQ revision is not among the fields: a value read earlier must not undo a later announcement.
-    fields = [field.name for field in LocaleProfile._meta.concrete_fields if field.editable and not field.primary_key]
+    fields = [
+        field.name
+        for field in LocaleProfile._meta.concrete_fields
+        if field.editable and not field.primary_key
+    ]
     profile.save(update_fields=fields if profile.pk else None)
     if holidays is not None:
         profile.holidays.all().delete()
-        Holiday.objects.bulk_create(Holiday(profile=profile, date=day, name=name) for day, name in holidays.items())
+        Holiday.objects.bulk_create(
+            Holiday(profile=profile, date=day, name=name) for day, name in holidays.items()
+        )
     audit(actor=actor, action="profile_save", target=str(profile), tenant=profile.tenant)
     faq_announce(profile_ids=[profile.pk])
     return profile
@@ -204,6 +212,8 @@ def test_questions_delete(*, questions: Iterable[TestQuestion], actor: str) -> i
     for question in gone:
         profile = question.profile
         data = {"text": question.text, "expected": question.expected_key}
-        audit(actor=actor, action="test_question_delete", target=str(profile), tenant=profile.tenant, data=data)
+        audit(
+            actor=actor, action="test_question_delete", target=str(profile), tenant=profile.tenant, data=data
+        )
     TestQuestion.objects.filter(pk__in=[question.pk for question in gone]).delete()
     return len(gone)

@@ -13,6 +13,7 @@ import uuid
 from dataclasses import asdict, dataclass
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from chatbot.bench.figures import percentile
 
@@ -74,7 +75,7 @@ async def load(
     origin = f"http://127.0.0.1:{port}"
     visitors = []
     for _ in range(sockets):
-        socket = await connect(f"ws://127.0.0.1:{port}{path}", origin=origin, ping_interval=None)
+        socket = await connect(f"ws://127.0.0.1:{port}{path}", origin=Origin(origin), ping_interval=None)
         await socket.send(json.dumps({"type": "hello", "version": 1, "token": None, "last_seq": 0}))
         visitors.append(Visitor(socket))
     listeners = [asyncio.create_task(visitor.listen()) for visitor in visitors]

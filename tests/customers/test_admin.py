@@ -1,6 +1,5 @@
 """The admin's screens for tenants, locale profiles and FAQs, driven as a browser would."""
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -175,7 +174,7 @@ def test_list_pages_ask_a_bounded_number_of_queries(login: Callable[..., Client]
 
 
 @pytest.mark.slow
-def test_lists_stay_quick_with_20_000_faqs(login: Callable[..., Client]) -> None:
+def test_lists_of_20_000_faqs_take_few_queries(login: Callable[..., Client]) -> None:
     make_entries(make_profile("demo"), 20_000)
     client = login(demo="support")
     client.get(screen("faqentry"))
@@ -186,9 +185,10 @@ def test_lists_stay_quick_with_20_000_faqs(login: Callable[..., Client]) -> None
         {"category": "category-1", "o": "1"},
         {"p": "300"},
     ):
-        started = time.perf_counter()
-        assert client.get(screen("faqentry"), query).status_code == 200
-        assert time.perf_counter() - started < 2, query
+        with CaptureQueriesContext(connection) as queries:
+            response = client.get(screen("faqentry"), query)
+        assert response.status_code == 200
+        assert len(queries) <= 15, [one["sql"][:100] for one in queries]
 
 
 def test_saving_the_demo_untouched_changes_nothing() -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin
 
 FRAME_SECONDS = 20.0
 
@@ -63,7 +64,7 @@ async def chat(
     origin = headers.pop("origin", f"http://127.0.0.1:{port}")
     async with connect(
         f"ws://127.0.0.1:{port}/ws/chat/{tenant}/{locale}/",
-        origin=origin or None,
+        origin=Origin(origin) if origin else None,
         additional_headers=headers,
         max_size=2**22,
     ) as socket:

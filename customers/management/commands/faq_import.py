@@ -30,7 +30,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="the FAQ file")
         parser.add_argument("--tenant", required=True, help="the tenant's slug")
-        parser.add_argument("--locale", required=True, help="the locale of rows that name none, such as ja-JP")
+        parser.add_argument(
+            "--locale", required=True, help="the locale of rows that name none, such as ja-JP"
+        )
         parser.add_argument("--dry-run", action="store_true", help="check and count, but store nothing")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -46,11 +48,15 @@ class Command(BaseCommand):
         except FileRefused as refusal:
             self._finish({"refused": refusal_sentence(refusal)}, failed=True, **options)
             return
-        errors = [_error(error) for error in (*parsed.errors, *_unknown_locales(parsed))] + _file_errors(parsed)
+        errors = [_error(error) for error in (*parsed.errors, *_unknown_locales(parsed))] + _file_errors(
+            parsed
+        )
         counts = {"created": 0, "changed": 0, "unchanged": 0}
         if not errors:
             try:
-                counts = self._apply(parsed, locale=locale, tenant=options["tenant"], dry_run=options["dry_run"])
+                counts = self._apply(
+                    parsed, locale=locale, tenant=options["tenant"], dry_run=options["dry_run"]
+                )
             except ValidationError as error:
                 raise CommandError("; ".join(error.messages)) from error
         result = {"rows": len(parsed.rows), **counts, "dry_run": options["dry_run"], "errors": errors}
@@ -104,7 +110,11 @@ def _unknown_locales(parsed: ParsedFile) -> list[RowError]:
     headers = {column.sheet: column.header for column in parsed.columns if column.field == "locale"}
     return [
         RowError(
-            sheet=row.sheet, row=row.row, column=headers.get(row.sheet, ""), value=row.locale, code="bad_locale"
+            sheet=row.sheet,
+            row=row.row,
+            column=headers.get(row.sheet, ""),
+            value=row.locale,
+            code="bad_locale",
         )
         for row in parsed.rows
         if culture.canonical_locale(row.locale) != row.locale
@@ -121,7 +131,8 @@ def _file_errors(parsed: ParsedFile) -> list[dict[str, object]]:
         headers = ", ".join(column.header for column in parsed.columns)
         problems.append(("missing_columns", f"No column for {', '.join(parsed.missing)} among: {headers}."))
     return [
-        {"sheet": "", "row": 0, "column": "", "value": "", "code": code, "reason": reason} for code, reason in problems
+        {"sheet": "", "row": 0, "column": "", "value": "", "code": code, "reason": reason}
+        for code, reason in problems
     ]
 
 
@@ -136,5 +147,8 @@ def _as_text(result: dict[str, Any]) -> str:
         f"{result['rows']} good rows: {result['created']} new, {result['changed']} changed, "
         f"{result['unchanged']} unchanged" + (" (dry run, nothing stored)" if result["dry_run"] else "")
     ]
-    lines += [f"  {e['sheet']} row {e['row']}, {e['column']}: {e['reason']} ({e['value']!r})" for e in result["errors"]]
+    lines += [
+        f"  {e['sheet']} row {e['row']}, {e['column']}: {e['reason']} ({e['value']!r})"
+        for e in result["errors"]
+    ]
     return "\n".join(lines)

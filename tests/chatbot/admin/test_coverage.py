@@ -1,7 +1,6 @@
 """The coverage matrix and the topic side by side."""
 
 import datetime as dt
-import time
 from collections.abc import Callable
 
 import pytest
@@ -99,16 +98,14 @@ def test_the_matrix_is_the_tenants_own(login: Callable[..., Client], client: Cli
 
 
 @pytest.mark.slow
-def test_2000_topics_in_10_locales_are_quick(login: Callable[..., Client]) -> None:
+def test_2000_topics_in_10_locales_take_few_queries(login: Callable[..., Client]) -> None:
     for tag in ["de-DE", "ar-SA", "ja-JP", "ko-KR", "es-MX", "pt-BR", "fr-FR", "en-US", "hi-IN", "zh-CN"]:
         make_entries(make_profile("demo", tag), 2000)
     client = login(demo="support")
     client.get(COVERAGE)
     for query in ({}, {"page": "30"}, {"state": "missing"}, {"category": "category-1", "state": "present"}):
-        started = time.perf_counter()
         with CaptureQueriesContext(connection) as queries:
             response = client.get(COVERAGE, query)
-        assert time.perf_counter() - started < 2, query
         assert len(queries) <= 10, [one["sql"][:100] for one in queries]
         assert len(response.context["lines"]) <= 50
 
