@@ -14,7 +14,7 @@ from customers.faq_file.reader import parse
 _SOURCE = "".join(
     path.read_text() for path in (Path(__file__).parents[2] / "customers" / "faq_file").glob("*.py")
 )
-_ROW_CODE = re.compile(r'(?:_report\(|code=|code = \{Formula: |BadCell: )\s*"([a-z_]+)"')
+_ROW_CODE = re.compile(r'(?:_(?:report|finding)\(|code=|code = \{Formula: |BadCell: )\s*"([a-z_]+)"')
 _REFUSAL_CODE = re.compile(r'FileRefused\(\s*"([a-z_]+)"(?: if [^)]* else "([a-z_]+)")?')
 
 
