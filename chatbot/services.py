@@ -23,6 +23,7 @@ from customers.models import LocaleProfile
 
 # The first of the two keys of the advisory lock that a living node holds; the second is the node's number.
 NODE_LOCK = 0x6B656675
+CLAIM_LOCK = NODE_LOCK + 1
 
 
 class ConversationClosed(Exception):
@@ -165,6 +166,8 @@ def turns_claim(*, node: int, limit: int = 20) -> list[Event]:
     is gone; so there is no heartbeat to tune.
     """
     with connection.cursor() as cursor:
+        # One node looks at a time: a second one must see what the first has claimed.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [CLAIM_LOCK])
         cursor.execute(
             """
             SELECT question.id FROM chatbot_event question

@@ -25,19 +25,25 @@ def compute(*, profile_id: int) -> None:
         return
     version = bulk_encoder.encoder().version
     faq = faq_texts.read(profile_id=profile_id, today=faq_texts.today_of(profile))
-    missing = faq.wanted() - vectors.stored_keys(profile_id=profile_id, version=version)
+    wanted = faq.wanted()
+    missing = wanted - vectors.stored_keys(profile_id=profile_id, version=version)
     entries = defaultdict[bytes, list[int]](list)
     for entry_id, digest in missing:
         entries[digest].append(entry_id)
-    _tell(profile, version=version, done=0, total=len(entries))
-    left = _take_from_uploads(profile, version, entries)
-    done = len(entries) - len(left)
-    _tell(profile, version=version, done=done, total=len(entries))
-    for places, made in bulk_encoder.embed([faq.texts[digest] for digest in left]):
-        _save(version, entries, {left[place]: vector for place, vector in zip(places, made, strict=True)})
-        done += len(places)
-        _tell(profile, version=version, done=done, total=len(entries))
-    _tell(profile, version=version, done=done, total=len(entries), finished=True)
+
+    def tell(left: int, *, finished: bool = False) -> None:
+        _tell(profile, version=version, done=len(wanted) - left, total=len(wanted), finished=finished)
+
+    tell(len(missing))
+    digests = _take_from_uploads(profile, version, entries)
+    left = sum(len(entries[digest]) for digest in digests)
+    tell(left)
+    for places, made in bulk_encoder.embed([faq.texts[digest] for digest in digests]):
+        found = {digests[place]: vector for place, vector in zip(places, made, strict=True)}
+        _save(version, entries, found)
+        left -= sum(len(entries[digest]) for digest in found)
+        tell(left)
+    tell(0, finished=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, %s)", [FAQ_CHANNEL, str(profile_id)])
 

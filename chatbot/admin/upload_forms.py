@@ -122,7 +122,8 @@ class MappingForm(forms.Form):
                 initial=recognised[header],
                 widget=forms.Select(attrs=INPUT),
             )
-        if "locale" in upload.report.get("missing", ()):
+        self.needs_locale = "locale" in upload.report.get("missing", ())
+        if not upload.locale:
             locales = LocaleProfile.objects.filter(tenant_id=upload.tenant_id).order_by("locale")
             names = [(locale, locale) for locale in locales.values_list("locale", flat=True)]
             self.fields["locale"] = forms.ChoiceField(
@@ -142,7 +143,7 @@ class MappingForm(forms.Form):
                 _("Two columns stand for “%(field)s”. Leave one of them out."),
                 params={"field": FIELD_NAMES[field]},
             )
-        if "locale" in self.fields and "locale" not in chosen and not data.get("locale"):
+        if self.needs_locale and "locale" not in chosen and not data.get("locale"):
             raise ValidationError(_("Say which column holds the locale, or choose one for all rows."))
         return data
 

@@ -18,7 +18,7 @@ SIGNALS = ("question", "prototype", "passage", "words", "characters")
 # Of a question that is approved word for word. Not 1: the FAQ itself may be mistaken.
 VERBATIM_PROBABILITY = 0.99
 # A signal's weight is one number, plus one for each of these times what the FAQ has of it.
-CONTEXT = ("always", "wordings", "answers")
+CONTEXT = ("always", "wordings", "answers", "size")
 DEFAULT = Path(__file__).with_name("default_ranker.json")
 
 
@@ -122,7 +122,7 @@ def order(signals: Signals, weights: Weights) -> Ranked:
 
 def context_of(shape: Shape) -> NDArray[np.float64]:
     """Return how much of each part of `CONTEXT` a kind of FAQ has: [CONTEXT]."""
-    return np.array([1.0, shape.wordings, shape.answers])
+    return np.array([1.0, shape.wordings, shape.answers, shape.size])
 
 
 def stack(signals: Signals) -> NDArray[np.float64]:

@@ -37,7 +37,7 @@ class Shape:
     """What kind of FAQ an index holds, for signals are worth more in one kind than in another.
 
     `wordings`: ln(mean number of questions per entry) / 3; `answers`: 0 without answers, towards 1 the longer they
-    are; `size`: log10 of the number of entries.
+    are; `size`: log10(number of entries) / 3.
     """
 
     wordings: float
@@ -177,7 +177,7 @@ def _shape(counts: NDArray[np.int64], answers: Sequence[Sequence[int]]) -> Shape
     return Shape(
         wordings=float(np.log(counts.mean()) / 3),
         answers=float((tokens / (tokens + HALF_INFORMATIVE_TOKENS)).mean()),
-        size=float(np.log10(len(counts))),
+        size=float(np.log10(len(counts)) / 3),
     )
 
 

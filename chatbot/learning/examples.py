@@ -31,10 +31,14 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Examples of one index; `weight` is what all of them together count in a fit."""
+    """Examples of one index; `weight` is what all of them together count in a fit.
+
+    `out_of_scope`: at least so much of what visitors ask of this kind of FAQ is out of scope.
+    """
 
     examples: Sequence[Example]
     weight: float = 1.0
+    out_of_scope: float = 0.0
 
 
 def examine(index: Index, questions: Iterable[tuple[Asked, frozenset[str]]]) -> list[Example]:
@@ -74,9 +78,10 @@ def split(group: Group, *, out_of_scope: float) -> Iterator[tuple[list[Example],
     """Yield a group's in-scope and out-of-scope examples, what each part counts of the group, and which it is.
 
     Every question counts a second time as out of scope: with its right candidates taken away. All that is out of
-    scope, be it so or made so, counts `out_of_scope` of its group, for how much of it a data set holds says little
-    about how much of it visitors ask.
+    scope, be it so or made so, counts `out_of_scope` of its group or what the group says, for how much of it a data
+    set holds says little about how much of it visitors ask.
     """
+    out_of_scope = max(out_of_scope, group.out_of_scope)
     inside = [example for example in group.examples if example.right.any()]
     outside = [example for example in group.examples if not example.right.any()]
     outside += [example.without_right() for example in inside]

@@ -41,6 +41,8 @@ from customers.faq_file.reader import parse
 
 ALTERNATES = (0, 1, 3, 8)
 SMALL_FAQS = (4, 12)
+# The less an FAQ holds, the more is asked of it that it does not hold.
+SMALL_OUT_OF_SCOPE = 0.2
 QUERIES = 300
 # Editors write alternates to differ, each about another part of the answer; visitors ask more plainly.
 EDITORS_VOICE = 0.3
@@ -163,7 +165,13 @@ def groups_of(found: Embedded, *, seed: int) -> list[Group]:
         variants.setdefault(len(variant.questions), variant)
     sizes = [size for size in SMALL_FAQS if size < len(found.material.entries)]
     small = [few_entries(found.material, size, random) for size in sizes]
-    return [Group(examples=examine(variant.index(), found.asked)) for variant in [*variants.values(), *small]]
+    return [
+        *(Group(examples=examine(variant.index(), found.asked)) for variant in variants.values()),
+        *(
+            Group(examples=examine(few.index(), found.asked), out_of_scope=SMALL_OUT_OF_SCOPE)
+            for few in small
+        ),
+    ]
 
 
 def fewer_alternates(material: Material, most: int, random: np.random.Generator) -> Material:

@@ -5,6 +5,7 @@ approach to listwise approach, ICML 2007). Both problems are convex and have a d
 second, ends at the same numbers every time, and needs nothing but numpy.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,7 +23,7 @@ Bend = tuple[float, Floats, Floats]
 # Pull of fusion weights towards the prior, per unit of weight of all groups.
 FUSION_PULL = 1e-4
 # More likeness must not make an entry less likely, whatever the kind of FAQ: the kinds at the edges, as CONTEXT.
-CORNERS = np.array([[1.0, wordings, answers] for wordings in (0.0, 1.5) for answers in (0.0, 0.9)])
+CORNERS = np.array([[1.0, *kind] for kind in itertools.product((0.0, 1.5), (0.0, 0.9), (0.0, 1.3))])
 SIGN_PULL = 1.0
 # Pull of the calibrator towards the prior: intercept, and slope, whose log-odds spread more widely.
 CALIBRATOR_PULL = 1e-3

@@ -204,8 +204,11 @@ def test_two_uploads_that_write_the_same_entry_are_not_mixed(transactional_db: N
 
 def test_every_error_is_kept_with_its_place(profile: LocaleProfile) -> None:
     data = csv_file(
-        ("a", "", "", "ohne Frage"), ("b,c", "Frage?", "", "x"), ("d", "Frage zwei?", "", "x"), ("d", "Frage drei?", "", "x")
-    )  # fmt: skip
+        ("a", "", "", "ohne Frage"),
+        ("b,c", "Frage?", "", "x"),
+        ("d", "Frage zwei?", "", "x"),
+        ("d", "Frage drei?", "", "x"),
+    )
     upload = checked(profile, data)
     assert upload.state == State.INVALID
     assert found(upload, "error") == [("missing_question", 2), ("bad_id", 3), ("duplicate_id", 5)]
@@ -257,7 +260,8 @@ def test_an_open_encoding_is_asked_for(profile: LocaleProfile) -> None:
     uploads.upload_check(upload_id=upload.pk)
     upload.refresh_from_db()
     assert upload.state == State.READY
-    assert upload.rows.get(kind="new").draft["questions"] == ["Ärger mit Größe?"]
+    draft = upload.rows.get(kind="new").draft or {}
+    assert draft["questions"] == ["Ärger mit Größe?"]
 
 
 def test_unknown_columns_are_asked_for(profile: LocaleProfile) -> None:
@@ -267,7 +271,7 @@ def test_unknown_columns_are_asked_for(profile: LocaleProfile) -> None:
     mapping = {"Kundensatz": "question", "Unser Satz": "answer", "Sonstiges": ""}
     uploads.upload_recheck(upload_id=upload.pk, actor="mia", mapping=mapping)
     uploads.upload_check(upload_id=upload.pk)
-    draft = upload.rows.get(kind="new").draft
+    draft = upload.rows.get(kind="new").draft or {}
     assert (draft["questions"], draft["answer"]) == (["Wo ist es?"], "Unterwegs.")
 
 
@@ -325,7 +329,7 @@ def test_proposals_from_a_document_can_be_corrected_and_left_out(profile: Locale
     assert (upload.state, upload.is_document) == (State.READY, True)
     assert keys(upload, "missing") == []  # a page of questions is never the whole FAQ
     tent, imprint = upload.rows.order_by("position")
-    drafts = {row.position: FaqDraft.from_json(row.draft) for row in (tent, imprint)}
+    drafts = {row.position: FaqDraft.from_json(row.draft or {}) for row in (tent, imprint)}
     drafts[tent.position] = FaqDraft(
         key=tent.key, questions=("Wie reinige ich mein Zelt?",), answer="Mit Wasser."
     )

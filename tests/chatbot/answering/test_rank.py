@@ -1,11 +1,13 @@
 """Ranking: order, probabilities, shares, and the weights' file."""
 
+import itertools
 import json
 
 import numpy as np
 import pytest
 
 from chatbot.answering.rank import (
+    CONTEXT,
     SIGNALS,
     Ranker,
     RankerError,
@@ -17,7 +19,7 @@ from chatbot.answering.rank import (
 from chatbot.engine.calibrator import FIELD, Calibrator, posterior
 from chatbot.engine.index import Shape, Signals
 
-SHAPE = Shape(wordings=0.5, answers=0.5, size=2.0)
+SHAPE = Shape(wordings=0.5, answers=0.5, size=0.6)
 
 
 def signals(prototype: list[float], shape: Shape = SHAPE, verbatim: int | None = None) -> Signals:
@@ -99,8 +101,8 @@ def test_the_posterior_is_a_softmax_with_nothing_in_it() -> None:
 def test_weights_survive_their_file() -> None:
     random = np.random.default_rng(0)
     weights = Weights(
-        fusion=random.normal(size=(3, 5)),
-        nothing=random.normal(size=3),
+        fusion=random.normal(size=(len(CONTEXT), len(SIGNALS))),
+        nothing=random.normal(size=len(CONTEXT)),
         calibrator=Calibrator(intercept=0.1, slope=1.3),
     )
     again = weights_from_json(json.loads(json.dumps(weights_to_json(weights))))
@@ -112,9 +114,9 @@ def test_weights_survive_their_file() -> None:
 
 
 def test_shipped_signals_never_count_against_an_entry() -> None:
-    for wordings in (0.0, 0.5, 1.5):
-        for answers in (0.0, 0.5, 0.9):
-            assert default_weights().of(Shape(wordings=wordings, answers=answers, size=2.0)).min() > -0.5
+    for wordings, answers, size in itertools.product((0.0, 0.5, 1.5), (0.0, 0.5, 0.9), (0.0, 0.6, 1.3)):
+        weights = default_weights().of(Shape(wordings=wordings, answers=answers, size=size))
+        assert weights.min() > -0.5
 
 
 @pytest.mark.parametrize(

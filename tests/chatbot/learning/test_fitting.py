@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chatbot.answering.rank import CONTEXT, SIGNALS, Ranker, default_weights, order
+from chatbot.answering.rank import CONTEXT, SIGNALS, Ranker, context_of, default_weights, order
 from chatbot.engine.calibrator import Calibrator
 from chatbot.engine.index import Shape, Signals
 from chatbot.learning.examples import Example, Group, calibration_rows, examine, hold_out, select, split
@@ -29,7 +29,7 @@ def listed(
             entry=np.arange(candidates),
             matched=np.zeros(candidates, np.int64),
             verbatim=np.zeros(candidates, bool),
-            shape=Shape(wordings=0.5, answers=0.3, size=1.0),
+            shape=Shape(wordings=0.5, answers=0.3, size=0.3),
             **arrays,
         ),
         right=right,
@@ -47,7 +47,7 @@ def group(informative: str = "passage", count: int = 200, seed: int = 0) -> Grou
 @pytest.mark.parametrize("informative", SIGNALS)
 def test_the_signal_that_tells_gets_the_weight(informative: str) -> None:
     weights = fit([group(informative)])
-    learned = dict(zip(SIGNALS, weights.of(Shape(wordings=0.5, answers=0.3, size=1.0)), strict=True))
+    learned = dict(zip(SIGNALS, weights.of(Shape(wordings=0.5, answers=0.3, size=0.3)), strict=True))
     assert learned.pop(informative) > 3 * max(abs(weight) for weight in learned.values())
 
 
@@ -61,7 +61,7 @@ def test_newton_finds_the_minimum_of_the_stated_loss() -> None:
         total += sum(float((np.minimum(c @ weights, 0)[:-1] ** 2).sum()) / 2 for c in CORNERS)
         for part, share, inside in split(examples, out_of_scope=0.1):
             for example in part:
-                context = np.array([1.0, example.signals.shape.wordings, example.signals.shape.answers])
+                context = context_of(example.signals.shape)
                 now = context @ weights
                 signals = np.stack([getattr(example.signals, name) for name in SIGNALS], axis=1)
                 scores = np.append(signals @ now[:-1], now[-1])
@@ -78,8 +78,8 @@ def test_newton_finds_the_minimum_of_the_stated_loss() -> None:
         for _ in range(20)
     ]
     assert min(around) > loss(ours)
-    slope = [(loss(ours + step) - loss(ours - step)) / 2e-4 for step in np.eye(len(ours)) * 1e-4]
-    assert np.abs(slope).max() < 1e-4
+    slope = [(loss(ours + step) - loss(ours - step)) / 2e-6 for step in np.eye(len(ours)) * 1e-6]
+    assert np.abs(slope).max() < 1e-5
 
 
 def test_no_signal_counts_against_an_entry() -> None:
@@ -128,6 +128,8 @@ def test_out_of_scope_counts_its_share_however_much_there_is() -> None:
         assert counts.sum() == pytest.approx(1.0)
         assert counts[40:].sum() == pytest.approx(0.05)
         assert not right[40:].any()
+    _, _, counts = calibration_rows([replace(few, out_of_scope=0.4)], default_weights())
+    assert counts[40:].sum() == pytest.approx(0.4)
 
 
 def test_taking_the_right_candidate_away() -> None:
