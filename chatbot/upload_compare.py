@@ -18,13 +18,11 @@ from chatbot.faq_texts import FaqTexts
 from customers import faq_store, uploads
 from customers.faq_store import FaqDraft
 from customers.models import FaqUpload, FaqUploadFinding, FaqUploadRow, LocaleProfile, TestQuestion
+from customers.upload_texts import ALIKE
 
 Array = NDArray[np.float32]
 Known = dict[bytes, Array]
 
-# Cosine of two questions in their FAQ's own space from which one may stand for the other. In the demo's FAQs
-# different entries stay below 0.75, and most alternates of one entry do too.
-ALIKE = 0.8
 CHUNK = 512
 OPEN = (FaqUpload.State.READY, FaqUpload.State.INVALID)
 

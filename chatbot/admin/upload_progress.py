@@ -46,12 +46,14 @@ def progress(upload: FaqUpload) -> dict[str, Any]:
 
 
 def _sentence(upload: FaqUpload) -> str:
+    if upload.state != FaqUpload.State.CHECKING and not upload.total:
+        return _("Similar questions will be looked for, and the test questions tried. You need not wait for it.")
+    if not upload.total:
+        return _("Waiting for the background worker.")
     if is_quiet(upload.progress_at):
         return stalled_sentence()
     if upload.state != FaqUpload.State.CHECKING:
         return _("Looking for similar questions, and trying the test questions. You need not wait for it.")
-    if not upload.total:
-        return _("Waiting for the background worker.")
     stages = (_("Reading the file."), _("Comparing with the live FAQ."), _("Storing the preview."))
     return stages[min(upload.done, len(stages) - 1)]
 

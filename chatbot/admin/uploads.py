@@ -25,7 +25,8 @@ from customers.admin_scope import ReadOnlyAdmin, TenantFilter
 from customers.faq_file.apart import error_file_apart
 from customers.faq_file.model import FileRefused
 from customers.models import FaqUpload, FaqUploadFile, FaqUploadFinding, Tenant
-from customers.upload_texts import finding_sentence, row_error, upload_refusal_sentence
+from customers.text_language import CERTAIN
+from customers.upload_texts import ALIKE, finding_sentence, row_error, upload_refusal_sentence
 
 State = FaqUpload.State
 STATE_COLOURS = {
@@ -176,6 +177,8 @@ class UploadAdmin(ReadOnlyAdmin):
             "tabs": tabs,
             "opened": opened,
             "impact_counts": pages.impact_counts(upload),
+            "alike": f"{ALIKE:.0%}",
+            "certain": f"{CERTAIN:.0%}",
         }
         if opened is not None:
             page = pages.page_of(request, upload, opened)
