@@ -47,7 +47,9 @@ def progress(upload: FaqUpload) -> dict[str, Any]:
 
 def _sentence(upload: FaqUpload) -> str:
     if upload.state != FaqUpload.State.CHECKING and not upload.total:
-        return _("Similar questions will be looked for, and the test questions tried. You need not wait for it.")
+        return _(
+            "Similar questions will be looked for, and the test questions tried. You need not wait for it."
+        )
     if not upload.total:
         return _("Waiting for the background worker.")
     if is_quiet(upload.progress_at):
