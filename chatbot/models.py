@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -88,6 +89,15 @@ class Event(models.Model):
     sources = models.JSONField(_("sources"), default=list, blank=True)
     suggestions = models.JSONField(_("suggestions"), default=list, blank=True)
     model = models.CharField(_("model version"), max_length=64, blank=True)
+    joined = ArrayField(
+        models.PositiveIntegerField(),
+        verbose_name=_("joined messages"),
+        default=list,
+        blank=True,
+        help_text=_("Earlier messages that were read together with the one replied to."),
+    )
+    switch = models.CharField(_("offered locale"), max_length=35, blank=True)
+    traces = models.JSONField(_("explanation"), default=list, blank=True)
 
     class Meta:
         verbose_name = _("event")

@@ -8,8 +8,8 @@ import datetime as dt
 import hashlib
 import secrets
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -95,8 +95,13 @@ def message_post(
     return Posted(event=event, answerable=answerable)
 
 
-def answer_post(*, conversation_id: uuid.UUID, reply_to: int, answer: Answer) -> Event:
-    """Store the one bot message that answers a visitor's message; a second call returns the first's event."""
+def answer_post(
+    *, conversation_id: uuid.UUID, reply_to: int, answer: Answer, joined: Sequence[int] = ()
+) -> Event:
+    """Store the one bot message that answers a visitor's message; a second call returns the first's event.
+
+    `joined`: earlier messages that were read together with it, which this message answers too.
+    """
     try:
         with transaction.atomic():
             seq, _state = _next_seq(conversation_id)
@@ -116,6 +121,9 @@ def answer_post(*, conversation_id: uuid.UUID, reply_to: int, answer: Answer) ->
                 ],
                 suggestions=[{"faq": s.key, "question": s.question} for s in answer.suggestions],
                 model=answer.model,
+                joined=list(joined),
+                switch=answer.switch,
+                traces=[asdict(trace) for trace in answer.traces],
             )
     except IntegrityError:
         return Event.objects.get(conversation_id=conversation_id, reply_to=reply_to)
@@ -175,7 +183,8 @@ def turns_claim(*, node: int, limit: int = 20) -> list[Event]:
             WHERE question.role = 'visitor' AND question.claimed_by IS NOT NULL
               AND NOT EXISTS (
                 SELECT 1 FROM chatbot_event reply
-                WHERE reply.conversation_id = question.conversation_id AND reply.reply_to = question.seq)
+                WHERE reply.conversation_id = question.conversation_id
+                  AND (reply.reply_to = question.seq OR question.seq = ANY(reply.joined)))
               AND NOT EXISTS (
                 SELECT 1 FROM pg_locks
                 WHERE locktype = 'advisory' AND granted AND objsubid = 2

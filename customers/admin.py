@@ -93,7 +93,16 @@ class ProfileAdmin(TenantScopedAdmin):
         (_("Hours"), {"classes": ("tab",), "fields": ("time_zone", "hours")}),
         (
             _("Rules and terms"),
-            {"classes": ("tab",), "fields": ("synonyms", "forbidden_claims", ("currency", "retention_days"))},
+            {
+                "classes": ("tab",),
+                "fields": (
+                    "max_wrong_percent",
+                    "foreign_answers",
+                    "synonyms",
+                    "forbidden_claims",
+                    ("currency", "retention_days"),
+                ),
+            },
         ),
     )
 

@@ -189,7 +189,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = [
             *("tenant", "locale", "is_active", "brand", "persona_name", "persona_role", "formality"),
             *("greetings", "phrases", "connectives", "suggestions", "currency", "time_zone", "hours"),
-            *("synonyms", "forbidden_claims", "retention_days"),
+            *("synonyms", "forbidden_claims", "max_wrong_percent", "foreign_answers", "retention_days"),
         ]
 
     def clean_suggestions(self) -> list[str]:

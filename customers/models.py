@@ -6,7 +6,7 @@ import zoneinfo
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -179,6 +179,22 @@ class LocaleProfile(models.Model):
         default=365,
         validators=[MinValueValidator(1)],
         help_text=_("Conversations are deleted this long after their last message."),
+    )
+    max_wrong_percent = models.PositiveSmallIntegerField(
+        _("wrong answers allowed, of 100"),
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(50)],
+        help_text=_(
+            "Of 100 answers, at most so many may be wrong; the fewer, the more often it asks back or declines."
+        ),
+    )
+    foreign_answers = models.BooleanField(
+        _("answers in another language"),
+        default=False,
+        help_text=_(
+            "Where this locale has no answer but another of the tenant's locales has one, show it in its language "
+            "and say so."
+        ),
     )
     faq_revision = models.BigIntegerField(_("FAQ revision"), default=0, editable=False)
 

@@ -94,6 +94,8 @@ def event_frame(event: Event, *, image_hosts: Collection[str] = ()) -> dict[str,
             "sources": event.sources,
             "suggestions": event.suggestions,
             "model": event.model,
+            "joined": event.joined,
+            "switch": event.switch or None,
         }
     return frame
 
