@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from django.conf import settings
 
-from chatbot.engine.encoder import Encoder, Kind, Vectors
+from chatbot.engine.arrays import Kind, Vectors
+from chatbot.engine.encoder import Encoder
 
 # Texts per step: progress is told, and other jobs get their turn, after each.
 STEP_TEXTS = 256

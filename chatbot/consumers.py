@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from chatbot import origins, services, wire
 from chatbot.announce import group_of
+from chatbot.answering import routing
 from chatbot.answering.events import Delta
 from chatbot.answering.frame import event_frame
 from chatbot.answering.pipeline import Bundle
@@ -151,6 +152,8 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 await self._switch(frame)
             case Signal(name="stop"):
                 desk.stop_answers(self.conversation_id)
+            case Signal(name="typing"):
+                desk.stir(self.conversation_id)
             case Signal(name="rate" | "handoff"):
                 raise Refused("closed", _("This is not offered in this chat yet."))
             case Signal():
@@ -215,10 +218,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self._check_rate(messages_limit, self.conversation_id)
         text = frame.text
         if frame.faq:
-            offered = bundle.offered((frame.faq,))
-            if not offered:
-                raise Refused("bad_frame", _("This question is no longer offered. Please write it instead."))
-            text = offered[0].question
+            text = await self._suggested(frame.faq, bundle)
         try:
             posted = await in_database(
                 services.message_post,
@@ -237,6 +237,15 @@ class ChatConsumer(AsyncWebsocketConsumer):
             await self._send(self._frame(posted.event))
         else:
             await self._send_event(posted.event)
+
+    async def _suggested(self, key: str, home: Bundle) -> str:
+        """Return the question of a pressed suggestion, as the locale that offered it words it."""
+        assert self.conversation_id is not None
+        lang = await in_database(services.suggestion_lang, conversation_id=self.conversation_id, key=key)
+        found = routing.offering(key, lang=lang, home=home, others=serving.others(self.profile.pk))
+        if found is None:
+            raise Refused("bad_frame", _("This question is no longer offered. Please write it instead."))
+        return found.offered((key,))[0].question
 
     async def _switch(self, frame: SwitchLocale) -> None:
         """Go on with another locale of this tenant."""

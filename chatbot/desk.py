@@ -1,5 +1,8 @@
 """The running answers of this process: one cancellable task per question, whoever is connected.
 
+A message that may be only the beginning of a question is held for a moment; what comes meanwhile is read together with
+it, and one answer stands for all of it.
+
 An answer belongs to its conversation, not to the socket that asked: a lost connection changes nothing, and the stored
 message is replayed on reconnect. Sockets on this process also hear the text while it is being written.
 """
@@ -9,7 +12,6 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from django.conf import settings
@@ -18,11 +20,14 @@ from django.db import Error as DatabaseError
 from django.utils import translation
 
 from chatbot import services
-from chatbot.answering import events, pipeline
-from chatbot.answering.events import Answer, Delta, Question
+from chatbot.answering import compose, events, routing
+from chatbot.answering.events import Answer, Delta, Turn
+from chatbot.answering.retrieve import prepare
+from chatbot.answering.utterance import cues_for, understand
 from chatbot.database import in_database
 from chatbot.engine.errors import EngineError, EngineOverloaded
 from chatbot.models import Event
+from chatbot.running_turn import RunningTurn
 from chatbot.serving import NotServed, Serving, serving
 from customers import culture
 from customers.defaults import default_phrases
@@ -32,6 +37,9 @@ logger = logging.getLogger(__name__)
 SWEEP_SECONDS = 5.0
 RETRY_SECONDS = 0.2
 DRAIN_SECONDS = 3.0
+# However long the visitor types, a message is held for no more than so many times BURST_HOLD_MS.
+LONGEST_HOLD = 6
+LONGEST_BURST = 8
 
 
 class Listener(Protocol):
@@ -44,27 +52,12 @@ class Listener(Protocol):
         """Hear of a stored answer before the wake-up that every node gets."""
 
 
-@dataclass(eq=False)
-class _Turn:
-    """One visitor message being answered."""
-
-    conversation_id: uuid.UUID
-    seq: int
-    profile_id: int
-    locale: str
-    question: Question
-    shown: str = ""
-    stopped: bool = False
-    task: asyncio.Task[None] | None = field(default=None, repr=False)
-    composing: asyncio.Task[Answer] | None = field(default=None, repr=False)
-
-
 class Desk:
     """Starts, streams, stops and stores answers."""
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
-        self._turns: dict[uuid.UUID, list[_Turn]] = defaultdict(list)
+        self._turns: dict[uuid.UUID, list[RunningTurn]] = defaultdict(list)
         self._listeners: dict[uuid.UUID, set[Listener]] = defaultdict(set)
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -84,21 +77,28 @@ class Desk:
 
     def answer(self, event: Event, *, profile_id: int) -> None:
         """Start answering a stored visitor message; messages of one conversation are answered in order."""
-        turn = _Turn(
+        turn = RunningTurn(
             conversation_id=event.conversation_id,
-            seq=event.seq,
             profile_id=profile_id,
             locale=event.lang,
-            question=Question(text=event.text, chosen_key=event.chosen_key),
+            seqs=[event.seq],
+            texts=[event.text],
+            chosen_key=event.chosen_key,
         )
         queue = self._turns[turn.conversation_id]
-        if any(other.seq == turn.seq for other in queue):
+        if any(turn.seq in other.seqs for other in queue):
             return
         before = queue[-1].task if queue else None
         queue.append(turn)
+        self.stir(turn.conversation_id)
         turn.task = asyncio.create_task(
             self._run(turn, before), name=f"answer {turn.conversation_id} {turn.seq}"
         )
+
+    def stir(self, conversation_id: uuid.UUID) -> None:
+        """Hear that the visitor is at it: what is held for more is held a little longer."""
+        for turn in self._turns.get(conversation_id, ()):
+            turn.stirred.set()
 
     def stop_answers(self, conversation_id: uuid.UUID) -> None:
         """Stop the conversation's running answers; what was shown is stored and marked as stopped."""
@@ -121,15 +121,16 @@ class Desk:
 
     # ---------------------------------------------------------------- one turn
 
-    async def _run(self, turn: _Turn, before: asyncio.Task[None] | None) -> None:
+    async def _run(self, turn: RunningTurn, before: asyncio.Task[None] | None) -> None:
         try:
             if before is not None:
                 await asyncio.wait([before])
-            await self._store(turn, await self._answer_or_stop(turn))
+            if not turn.is_joined:
+                await self._store(turn, await self._answer_or_stop(turn))
         finally:
             self._forget(turn)
 
-    async def _answer_or_stop(self, turn: _Turn) -> Answer:
+    async def _answer_or_stop(self, turn: RunningTurn) -> Answer:
         """Return the answer, or what was shown of it when the visitor stopped it."""
         if not turn.stopped:
             turn.composing = asyncio.create_task(self._compose(turn))
@@ -140,33 +141,103 @@ class Desk:
                     raise
         return self._ending(turn, events.STOPPED, turn.shown)
 
-    async def _compose(self, turn: _Turn) -> Answer:
+    async def _compose(self, turn: RunningTurn) -> Answer:
         """Return the answer, or the persona's apology where it failed: every waiter gets a message."""
         try:
-            async with asyncio.timeout(settings.ANSWER_DEADLINE_SECONDS):
-                return await self._generate(turn)
+            turn.history = await self._history(turn)
+            while True:
+                quietly = not self._is_complete(turn)
+                async with asyncio.timeout(settings.ANSWER_DEADLINE_SECONDS):
+                    answer = await self._generate(turn, quietly=quietly)
+                # More from the visitor would hardly change this, so nobody has to wait for it.
+                is_settled = answer.outcome == events.ANSWERED and not quietly
+                if is_settled or not await self._has_more(turn):
+                    break
+            if quietly:
+                for piece in compose.stream(answer):
+                    self._show(turn, Delta(text=piece))
         except (TimeoutError, EngineError, NotServed) as error:
             logger.warning("No answer for %s %d: %r", turn.conversation_id, turn.seq, error)
         except Exception:
             logger.exception("Answering %s %d failed", turn.conversation_id, turn.seq)
+        else:
+            return answer
         return self._ending(turn, events.FAILED)
 
-    async def _generate(self, turn: _Turn) -> Answer:
-        """Run the pipeline, passing deltas on; a full engine queue is waited for until the deadline."""
+    def _is_complete(self, turn: RunningTurn) -> bool:
+        """Say whether a turn's last message can be answered without waiting for more. Raises NotServed."""
+        text = turn.texts[-1]
+        known = self._serving.bundle(turn.profile_id).index.has_wording(prepare(text))
+        cues = cues_for(culture.language_of(turn.locale))
+        return bool(turn.chosen_key) or known or understand(text, cues).is_complete
+
+    async def _history(self, turn: RunningTurn) -> tuple[Turn, ...]:
+        """Return the exchanges before a turn; none where they cannot be read, for most questions need none."""
+        if turn.seqs[0] == 1:
+            return ()
+        try:
+            return await in_database(
+                services.conversation_history, conversation_id=turn.conversation_id, before=turn.seqs[0]
+            )
+        except DatabaseError as error:
+            logger.warning("The history of %s could not be read: %s", turn.conversation_id, error)
+            return ()
+
+    async def _has_more(self, turn: RunningTurn) -> bool:
+        """Hold a turn for a moment, longer while the visitor types, and join the message that comes, if one does."""
+        loop = asyncio.get_running_loop()
+        hold = settings.BURST_HOLD_MS / 1000
+        now = loop.time()
+        until, latest = now + hold, now + hold * LONGEST_HOLD
+        while True:
+            queue = self._turns[turn.conversation_id]
+            following = next((other for other in queue if other.seqs[0] > turn.seq), None)
+            if following is not None:
+                return self._join(turn, following)
+            turn.stirred.clear()
+            try:
+                async with asyncio.timeout_at(until):
+                    await turn.stirred.wait()
+            except TimeoutError:
+                return False
+            until = min(loop.time() + hold, latest)
+
+    def _join(self, turn: RunningTurn, following: RunningTurn) -> bool:
+        """Read a later message together with a turn, unless a button was pressed or it is a long burst already."""
+        if following.chosen_key or following.profile_id != turn.profile_id or len(turn.seqs) >= LONGEST_BURST:
+            return False
+        turn.seqs += following.seqs
+        turn.texts += following.texts
+        following.is_joined = True
+        return True
+
+    async def _generate(self, turn: RunningTurn, *, quietly: bool) -> Answer:
+        """Run the pipeline, passing deltas on unless `quietly`; wait for a full engine queue until the deadline."""
         while True:
             bundle = self._serving.bundle(turn.profile_id)
             encoder = self._serving.running_engine()
             try:
-                async for item in pipeline.answer(turn.question, bundle=bundle, encoder=encoder):
+                async for item in routing.answer(
+                    turn.question,
+                    home=bundle,
+                    others=self._serving.others(turn.profile_id),
+                    encoder=encoder,
+                    detector=self._serving.running_detector(),
+                ):
                     if isinstance(item, Answer):
                         return item
-                    turn.shown += item.text
-                    for listener in self._heard_by(turn):
-                        listener.delta(turn.seq, item)
+                    if not quietly:
+                        self._show(turn, item)
             except EngineOverloaded:
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def _ending(self, turn: _Turn, outcome: str, text: str = "") -> Answer:
+    def _show(self, turn: RunningTurn, delta: Delta) -> None:
+        """Let the sockets have more of an answer's text."""
+        turn.shown += delta.text
+        for listener in self._heard_by(turn):
+            listener.delta(turn.seq, delta)
+
+    def _ending(self, turn: RunningTurn, outcome: str, text: str = "") -> Answer:
         """Return the answer that stands for a stopped or failed one, in the persona's words."""
         phrase = "stopped" if outcome == events.STOPPED else "failed"
         try:
@@ -180,7 +251,7 @@ class Desk:
         spoken = bundle.manners.phrase(phrase)
         return Answer(outcome=outcome, text=text or spoken, lang=bundle.manners.locale, model=bundle.version)
 
-    async def _store(self, turn: _Turn, answer: Answer) -> None:
+    async def _store(self, turn: RunningTurn, answer: Answer) -> None:
         """Store the answer, trying again while the database is away; a dying process leaves it to the sweep."""
         for attempt in range(1, 9):
             try:
@@ -189,6 +260,7 @@ class Desk:
                     conversation_id=turn.conversation_id,
                     reply_to=turn.seq,
                     answer=answer,
+                    joined=turn.seqs[:-1],
                 )
             except ObjectDoesNotExist:
                 logger.info("Conversation %s was deleted before its answer was stored", turn.conversation_id)
@@ -200,12 +272,12 @@ class Desk:
                 for listener in self._heard_by(turn):
                     listener.event(event)
                 return
-        await in_database(services.turn_release, conversation_id=turn.conversation_id, seq=turn.seq)
+        await in_database(services.turns_release, conversation_id=turn.conversation_id, seqs=turn.seqs)
 
-    def _heard_by(self, turn: _Turn) -> tuple[Listener, ...]:
+    def _heard_by(self, turn: RunningTurn) -> tuple[Listener, ...]:
         return tuple(self._listeners.get(turn.conversation_id, ()))
 
-    def _forget(self, turn: _Turn) -> None:
+    def _forget(self, turn: RunningTurn) -> None:
         queue = self._turns[turn.conversation_id]
         queue.remove(turn)
         if not queue:

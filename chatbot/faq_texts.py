@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from chatbot.answering.retrieve import index_texts, text_digest
-from chatbot.engine.encoder import Kind
+from chatbot.engine.arrays import Kind
 from chatbot.engine.index import Entry
 from customers.faq_store import FaqDraft
 from customers.models import FaqEntry, FaqQuestion, LocaleProfile

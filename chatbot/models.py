@@ -8,6 +8,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import VectorField
 
+from chatbot.suite_models import SuiteResult as SuiteResult
+from chatbot.suite_models import SuiteRun as SuiteRun
 from customers.models import FaqEntry, FaqUpload, LocaleProfile, Tenant
 
 

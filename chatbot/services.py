@@ -17,13 +17,15 @@ from django.db.models import F
 from django.utils import timezone
 
 from chatbot.announce import announcer
-from chatbot.answering.events import Answer
+from chatbot.answering.events import Answer, Turn
 from chatbot.models import Conversation, Event
 from customers.models import LocaleProfile
 
 # The first of the two keys of the advisory lock that a living node holds; the second is the node's number.
 NODE_LOCK = 0x6B656675
 CLAIM_LOCK = NODE_LOCK + 1
+# Enough for the last few exchanges, bursts included.
+HISTORY_EVENTS = 16
 
 
 class ConversationClosed(Exception):
@@ -105,6 +107,9 @@ def answer_post(
     try:
         with transaction.atomic():
             seq, _state = _next_seq(conversation_id)
+            if known := _covering(conversation_id, reply_to):
+                transaction.set_rollback(True)  # gives the sequence number back
+                return known
             return _append(
                 conversation_id,
                 seq,
@@ -127,6 +132,45 @@ def answer_post(
             )
     except IntegrityError:
         return Event.objects.get(conversation_id=conversation_id, reply_to=reply_to)
+
+
+def _covering(conversation_id: uuid.UUID, seq: int) -> Event | None:
+    """Return the bot message that answers a visitor's message together with a later one, where there is one."""
+    return Event.objects.filter(conversation_id=conversation_id, seq__gt=seq, joined__contains=[seq]).first()
+
+
+def conversation_history(
+    *, conversation_id: uuid.UUID, before: int, limit: int = HISTORY_EVENTS
+) -> tuple[Turn, ...]:
+    """Return the exchanges whose messages precede event `before`, oldest first, from the last `limit` messages."""
+    rows = list(
+        Event.objects.filter(conversation_id=conversation_id, kind=Event.Kind.MESSAGE, seq__lt=before)
+        .order_by("-seq")
+        .values(
+            "seq", "role", "text", "lang", "outcome", "reply_to", "joined", "sources", "suggestions", "switch"
+        )[:limit]
+    )
+    said = {row["seq"]: row["text"] for row in rows if row["role"] == Event.Role.VISITOR}
+    answers = [row for row in reversed(rows) if row["role"] == Event.Role.BOT and row["reply_to"] in said]
+    return tuple(
+        Turn(
+            text="\n".join(said[seq] for seq in (*row["joined"], row["reply_to"]) if seq in said),
+            lang=row["lang"],
+            outcome=row["outcome"],
+            answered=tuple(source["faq"] for source in row["sources"]),
+            offered=tuple(suggestion["faq"] for suggestion in row["suggestions"]),
+            switch=row["switch"],
+        )
+        for row in answers
+    )
+
+
+def suggestion_lang(*, conversation_id: uuid.UUID, key: str) -> str:
+    """Return the locale of the last message that offered an FAQ, empty where none did."""
+    offers = Event.objects.filter(
+        conversation_id=conversation_id, role=Event.Role.BOT, suggestions__contains=[{"faq": key}]
+    )
+    return offers.order_by("-seq").values_list("lang", flat=True).first() or ""
 
 
 @transaction.atomic
@@ -199,9 +243,9 @@ def turns_claim(*, node: int, limit: int = 20) -> list[Event]:
     return list(Event.objects.filter(pk__in=ids).select_related("conversation").order_by("id"))
 
 
-def turn_release(*, conversation_id: uuid.UUID, seq: int) -> None:
-    """Give up a claim, so that the next look for unanswered messages finds this one."""
-    Event.objects.filter(conversation_id=conversation_id, seq=seq).update(claimed_by=0)
+def turns_release(*, conversation_id: uuid.UUID, seqs: Sequence[int]) -> None:
+    """Give up claims, so that the next look for unanswered messages finds these."""
+    Event.objects.filter(conversation_id=conversation_id, seq__in=seqs).update(claimed_by=0)
 
 
 def conversations_purge(*, now: Callable[[], dt.datetime] = timezone.now) -> int:

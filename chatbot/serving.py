@@ -17,12 +17,13 @@ import psycopg
 from django.conf import settings
 from django.db import OperationalError, close_old_connections, connection
 
-from chatbot import faq_texts, tasks, vector_work, vectors
+from chatbot import faq_texts, pauses, tasks, vector_work, vectors
+from chatbot.answering.language import Detector
 from chatbot.answering.pipeline import Bundle
 from chatbot.answering.rank import Ranker
 from chatbot.answering.retrieve import make_index
 from chatbot.engine import weights
-from chatbot.engine.encoder import Vectors
+from chatbot.engine.arrays import Vectors
 from chatbot.engine.errors import EngineStopped
 from chatbot.engine.index import Index
 from chatbot.engine.runtime import Engine
@@ -55,7 +56,9 @@ class Serving:
     def __init__(self) -> None:
         self.node = secrets.randbelow(2**31 - 1) + 1
         self.engine: Engine | None = None
+        self.detector: Detector | None = None
         self._bundles: dict[int, Bundle] = {}
+        self._tenants: dict[int, int] = {}
         self._days: dict[int, dt.date] = {}
         self._waiting: dict[int, _Waiting] = {}
         self._stopping = threading.Event()
@@ -78,6 +81,7 @@ class Serving:
             cache_entries=settings.QUERY_CACHE_ENTRIES,
         )
         self.engine.start()
+        self.detector = Detector()
         logger.info(
             "Encoder %s on %s, %s, %d threads",
             self.engine.version,
@@ -86,6 +90,7 @@ class Serving:
             self.engine.encoder.threads,
         )
         if listen:
+            pauses.take_short_turns()
             self._refresher.start()
             # The node's lock must be held before the first message is claimed in its name.
             self._listening.wait(timeout=30)
@@ -105,6 +110,21 @@ class Serving:
         except KeyError:
             raise NotServed(f"Locale profile {profile_id} is not served.") from None
 
+    def others(self, profile_id: int) -> tuple[Bundle, ...]:
+        """Lease the bundles of the other locales of a profile's tenant."""
+        tenant = self._tenants.get(profile_id)
+        return tuple(
+            bundle
+            for other, bundle in self._bundles.copy().items()
+            if other != profile_id and self._tenants.get(other) == tenant
+        )
+
+    def running_detector(self) -> Detector:
+        """Return what tells languages apart. Raises EngineStopped before `start`."""
+        if self.detector is None:
+            raise EngineStopped("The engine has not started.")
+        return self.detector
+
     def running_engine(self) -> Engine:
         """Return the engine. Raises EngineStopped before `start`."""
         if self.engine is None:
@@ -120,12 +140,13 @@ class Serving:
     def refresh_changed(self, *, only: int | None = None) -> None:
         """Rebuild the bundles of profiles that changed since they were built, and drop retired ones.
 
-        With `only`, nothing but that profile is served: what a command for one locale needs.
+        With `only`, nothing but that profile's tenant is served: what a command for one locale needs.
         """
         with self._refreshing:
             active = LocaleProfile.objects.filter(is_active=True, tenant__is_active=True)
-            active = active if only is None else active.filter(pk=only)
+            active = active if only is None else active.filter(tenant__profiles=only)
             profiles = {profile.pk: profile for profile in active.select_related("tenant")}
+            self._tenants = {profile.pk: profile.tenant_id for profile in profiles.values()}
             for gone in self._bundles.keys() - profiles.keys():
                 del self._bundles[gone]
                 self._waiting.pop(gone, None)
@@ -139,7 +160,8 @@ class Serving:
         """Bring one profile up to date, or leave its vectors to the worker and serve what there was until then."""
         if self._is_waiting(profile, today):
             return
-        bundle = self._build(profile, today)
+        with pauses.held_off():
+            bundle = self._build(profile, today)
         if bundle is not None:
             self._waiting.pop(profile.pk, None)
             self._bundles[profile.pk] = bundle
@@ -231,6 +253,7 @@ class Serving:
             ),
             passages=_stack([found[it.entry_id, it.passage] for it in faq.entries], dim),
             tokenize=self.engine.tokens,
+            synonyms=profile.synonyms,
         )
         return self._bundle(profile, index)
 
@@ -248,7 +271,7 @@ class Serving:
             revision=profile.faq_revision,
             version=self.engine.version,
             index=index,
-            ranker=Ranker(),
+            ranker=Ranker.allowing(profile.max_wrong_percent),
             manners=manners_of(profile),
         )
 
@@ -294,6 +317,8 @@ def manners_of(profile: LocaleProfile) -> Manners:
         phrases=dict(profile.phrases),
         greetings=dict(profile.greetings),
         suggestions=tuple(profile.suggestions),
+        foreign_answers=profile.foreign_answers,
+        max_wrong_percent=profile.max_wrong_percent,
     )
 
 

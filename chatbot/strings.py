@@ -1,5 +1,7 @@
 """Every sentence of the chat page that does not come from a tenant's own profile."""
 
+from collections.abc import Mapping, Sequence
+
 from django.utils.translation import gettext as _
 
 
@@ -13,18 +15,31 @@ def chat_strings() -> dict[str, str]:
 
 
 def chat_config(
-    *, tenant_slug: str, locale: str, direction: str, persona_name: str, max_chars: int
+    *,
+    tenant_slug: str,
+    locale: str,
+    direction: str,
+    persona_name: str,
+    max_chars: int,
+    foreign_answer: str = "",
+    locales: Sequence[Mapping[str, str]] = (),
 ) -> dict[str, object]:
-    """Return what the chat page's script needs, ready for `json_script`; `max_chars` counts code points."""
+    """Return what the chat page's script needs, ready for `json_script`.
+
+    `max_chars` counts code points; `locales` are the tenant's: locale, dir, name, and go_on, the offer to go on there;
+    `foreign_answer` is the persona's sentence above an answer in another language.
+    """
     return {
         "tenant": tenant_slug,
         "locale": locale,
         "dir": direction,
+        "locales": list(locales),
         "persona": persona_name,
         "max_chars": max_chars,
         # What the socket does not take yet is not shown either.
         "offers": {"rating": False, "handoff": False},
         "socket_path": f"/ws/chat/{tenant_slug}/{locale}/",
+        "foreign_answer": foreign_answer,
         "strings": chat_strings(),
     }
 

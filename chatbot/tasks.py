@@ -5,24 +5,27 @@ What they need is imported when they run: the site defers jobs without knowing h
 
 import datetime as dt
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 from procrastinate.jobs import Status
 
 logger = logging.getLogger(__name__)
 
-# A worker whose last heartbeat is older than this is gone, and what it was doing with it.
-STALLED_SECONDS = 30
+# A worker tells this often that it lives; one whose last word is older than that is gone, and its jobs with it.
+HEARTBEAT_SECONDS = 5
+STALLED_SECONDS = 20
 # A fault of a moment, such as a restart of Postgres, is over by then; one in the data stays and ends the job.
 RETRY_SECONDS = (2, 10, 60)
+RECONNECT_SECONDS = 1.0
 UPLOAD_VECTORS_DAYS = 7
-CHECK_PRIORITY, VECTORS_PRIORITY, COMPARE_PRIORITY = 20, 10, 0
+CHECK_PRIORITY, VECTORS_PRIORITY, COMPARE_PRIORITY, SUITE_PRIORITY = 20, 10, 0, 0
 
 
 def defer_check(upload_id: int) -> None:
@@ -40,6 +43,11 @@ def defer_vectors(profile_id: int) -> None:
     _defer("vectors_compute", f"vectors:{profile_id}", VECTORS_PRIORITY, profile_id=profile_id)
 
 
+def defer_suite(run_id: int) -> None:
+    """Have a run's test questions answered."""
+    _defer("suite_answer", f"suite:{run_id}", SUITE_PRIORITY, run_id=run_id)
+
+
 @app.task(pass_context=True)
 def upload_check(context: JobContext, *, upload_id: int, attempt: int = 0) -> None:
     """Read and review an upload's file."""
@@ -47,8 +55,12 @@ def upload_check(context: JobContext, *, upload_id: int, attempt: int = 0) -> No
     from customers.models import FaqUpload
 
     def work() -> None:
-        upload = uploads.upload_check(upload_id=upload_id)
-        if upload is not None and upload.state in (FaqUpload.State.READY, FaqUpload.State.INVALID):
+        uploads.upload_check(upload_id=upload_id)
+        # Also where an earlier run of this job stored the check and died then.
+        checked = FaqUpload.objects.filter(
+            pk=upload_id, state__in=(FaqUpload.State.READY, FaqUpload.State.INVALID), compared=False
+        )
+        if checked.exists():
             defer_compare(upload_id)
 
     _try(
@@ -72,8 +84,23 @@ def vectors_compute(context: JobContext, *, profile_id: int, attempt: int = 0) -
     _try(lambda: vector_work.compute(profile_id=profile_id), context, attempt, profile_id=profile_id)
 
 
+@app.task(pass_context=True)
+def suite_answer(context: JobContext, *, run_id: int, attempt: int = 0) -> None:
+    """Answer a run's test questions."""
+    from chatbot import suites
+
+    _try(
+        lambda: suites.run_in_worker(run_id=run_id),
+        context,
+        attempt,
+        at_last=lambda: suites.run_fail(run_id=run_id),
+        run_id=run_id,
+    )
+
+
 @app.periodic(cron="* * * * * */10")
-@app.task(pass_context=True, queueing_lock="stalled_retry", lock="stalled_retry")
+# Without a lock: one that died itself would hold it, and no stalled job would ever be seen again.
+@app.task(pass_context=True, queueing_lock="stalled_retry")
 async def stalled_retry(context: JobContext, timestamp: int) -> None:
     """Start the jobs of workers that have died again."""
     manager = context.app.job_manager
@@ -81,7 +108,7 @@ async def stalled_retry(context: JobContext, timestamp: int) -> None:
         logger.warning("Job %s (%s) had stalled and is started again", job.id, job.task_name)
         try:
             await manager.retry_job(job)
-        except ConnectorException:
+        except UniqueViolation:
             # The same job waits already, which does as well; this one must not hold its lock for ever.
             await manager.finish_job(job, status=Status.FAILED, delete_job=True)
 
@@ -123,6 +150,7 @@ def _try(
     try:
         work()
     except Exception:
+        _wait_for_database()
         if attempt == len(RETRY_SECONDS):
             at_last()
             raise
@@ -138,6 +166,16 @@ def _try(
             attempt=attempt + 1,
             **arguments,
         )
+
+
+def _wait_for_database() -> None:
+    """Return once Postgres can be reached: a job that fails without it could not be enqueued again, and be lost."""
+    connection.close()
+    while True:
+        try:
+            return connection.ensure_connection()
+        except OperationalError:
+            time.sleep(RECONNECT_SECONDS)
 
 
 def _defer(task: str, lock: str, priority: int, *, seconds: int | None = None, **arguments: Any) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from chatbot import vectors
 from chatbot.answering.pipeline import Bundle
 from chatbot.answering.retrieve import index_texts, make_index, text_digest
-from chatbot.engine.encoder import Kind, Vectors
+from chatbot.engine.arrays import Kind, Vectors
 from chatbot.engine.index import Entry
 from chatbot.engine.runtime import Engine
 from customers.models import FaqEntry
@@ -39,6 +39,7 @@ def with_draft(bundle: Bundle, draft: Entry, *, engine: Engine) -> Bundle:
         ),
         passages=np.stack([known[text_digest("passage", passage)] for _, passage in texts]),
         tokenize=engine.tokens,
+        synonyms=bundle.index.wording.synonyms,
     )
     return dataclasses.replace(bundle, index=index)
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chatbot import bulk_encoder, faq_texts, vectors
+from chatbot.answering import events
 from chatbot.answering.rank import Ranker
-from chatbot.answering.retrieve import make_index, prepare, search
+from chatbot.answering.retrieve import make_index, readings, search
 from chatbot.engine import space
-from chatbot.engine.encoder import Kind
+from chatbot.engine.arrays import Kind
 from chatbot.engine.index import Index
 from chatbot.faq_texts import FaqTexts
 from customers import faq_store, uploads
@@ -167,19 +168,19 @@ def _impact(
     profile: LocaleProfile, questions: Sequence[TestQuestion], old: FaqTexts, new: FaqTexts, known: Known
 ) -> list[dict[str, Any]]:
     """Answer the test questions by both FAQs."""
-    prepared = [prepare(question.text) for question in questions]
-    asked = np.empty((len(prepared), bulk_encoder.encoder().dim), np.float32)
-    for places, made in bulk_encoder.embed([("query", text) for text in prepared]):
-        asked[places] = made
-    outcomes = []
-    for faq in (old, new):
-        index = _index(faq, known)
-        outcomes.append([_outcome(index, text, vector) for text, vector in zip(prepared, asked, strict=True)])
+    texts = [question.text for question in questions]
+    ranker = Ranker.allowing(profile.max_wrong_percent)
+    indexes = [_index(faq, known, synonyms=profile.synonyms) for faq in (old, new)]
+    wanted = list(dict.fromkeys(one for index in indexes for text in texts for one in readings(text, index)))
+    asked: dict[str, Array] = {}
+    for places, made in bulk_encoder.embed([("query", text) for text in wanted]):
+        asked |= {wanted[place]: vector for place, vector in zip(places, made, strict=True)}
+    outcomes = [[_outcome(index, text, asked, ranker=ranker) for text in texts] for index in indexes]
     return [
         {
             "locale": profile.locale,
             "text": question.text,
-            "expected": question.expected_key,
+            "expected": question.expected_keys,
             "before": before,
             "after": after,
         }
@@ -187,7 +188,7 @@ def _impact(
     ]
 
 
-def _index(faq: FaqTexts, known: Known) -> Index:
+def _index(faq: FaqTexts, known: Known, *, synonyms: Mapping[str, Sequence[str]]) -> Index:
     dim = bulk_encoder.encoder().dim
     questions = [known[digest] for entry in faq.entries for digest in entry.questions]
     passages = [known[entry.passage] for entry in faq.entries]
@@ -197,18 +198,21 @@ def _index(faq: FaqTexts, known: Known) -> Index:
         questions=np.stack(questions) if questions else none,
         passages=np.stack(passages) if passages else none,
         tokenize=bulk_encoder.tokenize,
+        synonyms=synonyms,
     )
 
 
-def _outcome(index: Index, text: str, vector: Array) -> dict[str, Any]:
-    """Return what a question would get: `answered` with the entry, `clarify`, or `declined`."""
-    ranker = Ranker()
-    candidates = ranker.rank(search(index, text, vector, tokenize=bulk_encoder.tokenize))
-    if not candidates or candidates[0].probability < ranker.clarify_from:
-        return {"outcome": "declined", "key": "", "probability": 0.0}
+def _outcome(index: Index, text: str, asked: Mapping[str, Array], *, ranker: Ranker) -> dict[str, Any]:
+    """Return what a question, of whose readings `asked` has the vectors [dim], would get, and the entry."""
+    _, candidates = ranker.surest(
+        [search(index, one, asked[one], tokenize=bulk_encoder.tokenize) for one in readings(text, index)]
+    )
+    outcome = ranker.outcome(candidates)
+    if outcome == events.DECLINED:
+        return {"outcome": outcome, "key": "", "probability": 0.0}
     best = candidates[0]
     return {
-        "outcome": "answered" if best.probability >= ranker.answer_from else "clarify",
+        "outcome": outcome,
         "key": index.entries[best.entry].key,
         "probability": round(best.probability, 3),
     }

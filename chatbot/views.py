@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -28,12 +29,14 @@ CONTENT_SECURITY_POLICY = (
 
 @dataclass(frozen=True, kw_only=True)
 class LocaleLink:
-    """One choice of the page's locale menu."""
+    """One choice of the page's locale menu; `go_on` offers it, in its own language, to whoever wrote in that."""
 
     locale: str
     name: str
     direction: str
     url: str
+    language: str
+    go_on: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +121,7 @@ def _page(tenant: Tenant, profile: LocaleProfile, profiles: list[LocaleProfile])
     """Return the template's context, in the active language."""
     manners = manners_of(profile)
     direction = culture.direction_of(profile.locale)
+    locales = [locale_link(tenant.slug, other.locale) for other in profiles]
     return {
         "tenant_slug": tenant.slug,
         "tenant_name": tenant.name,
@@ -132,23 +136,35 @@ def _page(tenant: Tenant, profile: LocaleProfile, profiles: list[LocaleProfile])
             legal_notice=manners.phrase("legal_notice"),
         ),
         "hours": opening_hours(profile),
-        "locales": [
-            LocaleLink(
-                locale=other.locale,
-                name=culture.endonym_of(other.locale),
-                direction=culture.direction_of(other.locale),
-                url=reverse("chat", args=[tenant.slug, other.locale]),
-            )
-            for other in profiles
-        ],
+        "locales": locales,
         "config": chat_config(
             tenant_slug=tenant.slug,
             locale=profile.locale,
             direction=direction,
             persona_name=profile.persona_name,
             max_chars=settings.MESSAGE_MAX_CHARS,
+            foreign_answer=manners.phrase("foreign_answer"),
+            locales=[
+                {"locale": it.locale, "dir": it.direction, "name": it.language, "go_on": it.go_on}
+                for it in locales
+            ],
         ),
     }
+
+
+def locale_link(tenant: str, locale: str) -> LocaleLink:
+    """Return how a locale is offered, in its own language."""
+    language = culture.language_endonym(locale)
+    with translation.override(culture.django_language(locale, dict(settings.LANGUAGES))):
+        go_on = _("Continue in %(language)s") % {"language": language}
+    return LocaleLink(
+        locale=locale,
+        name=culture.endonym_of(locale),
+        direction=culture.direction_of(locale),
+        url=reverse("chat", args=[tenant, locale]),
+        language=language[:1].upper() + language[1:],
+        go_on=go_on,
+    )
 
 
 def opening_hours(profile: LocaleProfile) -> list[HoursRow]:

@@ -16,6 +16,8 @@ PHRASES = (
     "ai_disclosure",
     "decline",
     "clarify",
+    "foreign_question",
+    "foreign_answer",
     "failed",
     "stopped",
     "handoff",
@@ -56,6 +58,12 @@ def endonym_of(tag: str) -> str:
     locale = parse_locale(tag)
     name = locale.get_display_name() if locale else None
     return name[:1].upper() + name[1:] if name else tag
+
+
+def language_endonym(tag: str) -> str:
+    """Return the name of the locale's language in itself, as it stands in a sentence: "español"."""
+    locale = parse_locale(tag)
+    return str(locale.get_language_name() or tag) if locale else tag
 
 
 def best_locale(wanted: Sequence[str], offered: Sequence[str], default: str) -> str:
@@ -131,6 +139,8 @@ class Manners:
     phrases: Mapping[str, str]
     greetings: Mapping[str, str]
     suggestions: tuple[str, ...]
+    foreign_answers: bool = False
+    max_wrong_percent: int = 10
 
     def phrase(self, name: str) -> str:
         """Return one of `PHRASES` in the persona's words, or empty where the profile has none."""

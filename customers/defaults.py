@@ -36,6 +36,10 @@ def default_phrases() -> dict[str, str]:
             "I do not know this for certain, and I would rather not guess. Shall I pass it on to a colleague?"
         ),
         "clarify": _("I want to be sure I understand you. Do you mean one of these?"),
+        "foreign_question": _(
+            "I can only help you in the language of this page. Please write in it, or choose another in the menu."
+        ),
+        "foreign_answer": _("I have no answer to this in your language, but I found one in another:"),
         "failed": _("Something went wrong on our side. Please ask your question again."),
         "stopped": _("Stopped."),
         "handoff": _("I am getting a colleague for you. One moment, please."),

@@ -65,7 +65,9 @@ ROW_SENTENCES = {
 }
 
 REFUSALS = {
-    "empty_file": _("The file is empty. Choose a file with at least one question."),
+    "empty_file": _(
+        "The file is empty, as an export without any FAQ is. Choose a file with at least one question."
+    ),
     "too_large": _("The file has {size} and the limit is {limit}. Split it into smaller files."),
     "too_many_rows": _("The file has more than {limit} rows. Split it into smaller files."),
     "too_many_columns": _("The file has {count} columns and the limit is {limit}. Delete the unused ones."),

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 import psycopg
@@ -32,7 +32,7 @@ class FaqDraft:
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry as plain JSON."""
-        values = asdict(self)
+        values = vars(self)
         return values | {name: values[name] and values[name].isoformat() for name in DATES}
 
     @classmethod

@@ -43,6 +43,8 @@ PHRASE_LABELS = {
     "ai_disclosure": _("Says that it is an AI"),
     "decline": _("Does not know the answer"),
     "clarify": _("Asks which question was meant"),
+    "foreign_question": _("The message is in a language that is not offered"),
+    "foreign_answer": _("Above an answer in another language"),
     "failed": _("Something went wrong"),
     "stopped": _("The visitor stopped the answer"),
     "handoff": _("Fetches a person"),

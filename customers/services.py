@@ -6,7 +6,7 @@ is `LocaleProfile.faq_revision`, which every node also polls.
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -148,6 +148,18 @@ def faq_entry_save(*, profile: LocaleProfile, draft: FaqDraft, actor: str) -> Fa
     return FaqEntry.objects.get(profile=profile, key=draft.key)
 
 
+@transaction.atomic
+def faq_alternate_add(*, profile: LocaleProfile, key: str, text: str, actor: str) -> FaqEntry:
+    """Add one more way to ask the question of the profile's entry with this key. Raises FaqEntry.DoesNotExist."""
+    # Read under the lock that every writer of this FAQ takes, so that no other change is lost.
+    LocaleProfile.objects.select_for_update().get(pk=profile.pk)
+    draft = faq_store.load(profile_id=profile.pk, keys=[key]).get(key)
+    if draft is None:
+        raise FaqEntry.DoesNotExist(f"{profile} has no FAQ with the id {key!r}.")
+    questions = tuple(dict.fromkeys((*draft.questions, text)))
+    return faq_entry_save(profile=profile, draft=replace(draft, questions=questions), actor=actor)
+
+
 def _apply(profile: LocaleProfile, drafts: Sequence[FaqDraft], *, dry_run: bool) -> ImportCounts:
     """Make the profile's entries as the drafts say, and announce it, in the caller's transaction."""
     # One writer per profile at a time: two imports at once apply one after the other, never interleaved.
@@ -200,9 +212,38 @@ def test_question_save(*, question: TestQuestion, actor: str) -> TestQuestion:
     profile = question.profile
     audit(
         actor=actor, action="test_question_save", target=str(profile), tenant=profile.tenant,
-        data={"text": question.text, "expected": question.expected_key},
+        data={"text": question.text, "expected": question.expected_keys},
     )  # fmt: skip
     return question
+
+
+@transaction.atomic
+def test_questions_import(*, profile: LocaleProfile, questions: Sequence[TestQuestion], actor: str) -> int:
+    """Add test questions to a profile, or change those with the same text; returns how many that were.
+
+    The caller has validated them; their texts must be unique.
+    """
+    stored = {it.text: it for it in TestQuestion.objects.filter(profile=profile)}
+    changed = [
+        it
+        for it in questions
+        if it.text not in stored
+        or (stored[it.text].expected_keys, stored[it.text].lang) != (it.expected_keys, it.lang)
+    ]
+    for question in changed:
+        question.profile = profile
+    TestQuestion.objects.bulk_create(
+        changed,
+        update_conflicts=True,
+        unique_fields=["profile", "text"],
+        update_fields=["expected_keys", "lang"],
+    )
+    if changed:
+        data = {"count": len(changed)}
+        audit(
+            actor=actor, action="test_questions_import", target=str(profile), tenant=profile.tenant, data=data
+        )
+    return len(changed)
 
 
 @transaction.atomic
@@ -211,7 +252,7 @@ def test_questions_delete(*, questions: Iterable[TestQuestion], actor: str) -> i
     gone = list(questions)
     for question in gone:
         profile = question.profile
-        data = {"text": question.text, "expected": question.expected_key}
+        data = {"text": question.text, "expected": question.expected_keys}
         audit(
             actor=actor, action="test_question_delete", target=str(profile), tenant=profile.tenant, data=data
         )

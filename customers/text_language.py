@@ -5,6 +5,7 @@ Only texts that are clearly in another of the tenant's languages are named; a do
 
 import copy
 import functools
+import itertools
 import re
 from collections.abc import Collection
 
@@ -24,11 +25,16 @@ def _model() -> LanguageIdentifier:
 
 
 @functools.lru_cache(maxsize=64)
-def _identifier(languages: tuple[str, ...]) -> LanguageIdentifier:
+def identifier(languages: tuple[str, ...]) -> LanguageIdentifier:
     """Return a model that knows these languages only; it is read-only from here on."""
-    identifier = copy.copy(_model())
-    identifier.set_languages(languages)
-    return identifier
+    limited = copy.copy(_model())
+    limited.set_languages(languages)
+    return limited
+
+
+def known_languages() -> frozenset[str]:
+    """Return the primary subtags of all languages that the model knows."""
+    return frozenset(_model().labels)
 
 
 def other_language(text: str, *, expected: str, languages: Collection[str]) -> str | None:
@@ -37,11 +43,12 @@ def other_language(text: str, *, expected: str, languages: Collection[str]) -> s
     `expected` and `languages` are primary subtags; those that the model does not know are left out.
     """
     sample = _MARKUP.sub(" ", text[:SAMPLE_CHARS])
-    letters = sum(character.isalpha() for character in sample)
-    if letters + 3 * len(_DENSE.findall(sample)) < LETTERS_MIN:
+    # Counted no further than matters.
+    letters = sum(1 for _ in itertools.islice(filter(str.isalpha, sample), LETTERS_MIN))
+    if letters < LETTERS_MIN and letters + 3 * len(_DENSE.findall(sample)) < LETTERS_MIN:
         return None
-    choices = tuple(sorted({expected, *languages} & set(_model().labels)))
+    choices = tuple(sorted({expected, *languages} & known_languages()))
     if expected not in choices or len(choices) < 2:
         return None
-    language, probability = _identifier(choices).classify(sample)
+    language, probability = identifier(choices).classify(sample)
     return str(language) if language != expected and probability >= CERTAIN else None

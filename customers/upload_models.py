@@ -1,5 +1,6 @@
 """FAQ files as they were uploaded, what checking them found, and the questions that a change is tried with."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -132,7 +133,7 @@ class FaqUploadFinding(models.Model):
 
 
 class TestQuestion(models.Model):
-    """A question as a customer may ask it, and the FAQ that must answer it; tried before every change."""
+    """A question as a customer may ask it, and what it must be answered with; tried before every change."""
 
     profile = models.ForeignKey(
         "customers.LocaleProfile",
@@ -141,11 +142,18 @@ class TestQuestion(models.Model):
         verbose_name=_("locale profile"),
     )
     text = models.CharField(_("question"), max_length=1000, help_text=_("As a customer may write it."))
-    expected_key = models.CharField(
-        _("expected FAQ"),
-        max_length=200,
+    expected_keys = ArrayField(
+        models.CharField(max_length=200),
+        verbose_name=_("expected FAQ"),
+        default=list,
         blank=True,
-        help_text=_("The id of the FAQ that answers it. Empty when nothing should."),
+        help_text=_("Ids of the FAQs that answer it; any of them is right. Empty when nothing should."),
+    )
+    lang = models.CharField(
+        _("expected locale"),
+        max_length=35,
+        blank=True,
+        help_text=_("The tenant's locale that must answer it. Empty when it is the profile's own."),
     )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 

@@ -7,17 +7,19 @@ from typing import Any
 from django.contrib import admin
 from django.core.paginator import Page, Paginator
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from chatbot.admin import knowledge
+from chatbot.admin.explain_links import Asked
 from chatbot.answering.frame import render_markdown
 from chatbot.models import Conversation, Event
-from customers import culture
+from customers import access, culture
 from customers.admin_scope import LocaleFilter, ReadOnlyAdmin, TenantFilter
 from customers.models import FaqEntry
 
@@ -49,6 +51,7 @@ class TranscriptLine:
     direction: str
     sources: tuple[SourceLink, ...]
     offered: tuple[SourceLink, ...]
+    why_url: str
 
 
 def transcript(conversation: Conversation, events: Sequence[Event]) -> list[TranscriptLine]:
@@ -66,12 +69,46 @@ def _line(event: Event, urls: dict[str, str], image_hosts: list[str]) -> Transcr
     rendered = event.kind == Event.Kind.MESSAGE and event.role != Event.Role.VISITOR
     return TranscriptLine(
         event=event,
-        # Safe: render_markdown sanitises.
-        html=mark_safe(render_markdown(event.text, image_hosts=image_hosts)) if rendered else None,  # noqa: S308
+        html=_rendered(event, image_hosts) if rendered else None,
         direction=culture.direction_of(event.lang) if rendered and event.lang else "auto",
         sources=_links(event.sources, urls),
         offered=_links(event.suggestions, urls),
+        why_url=why_url(event) if event.outcome else "",
     )
+
+
+def why_url(event: Event) -> str:
+    """Return where a bot message is explained."""
+    return reverse("admin:chatbot_conversation_why", args=[event.conversation_id, event.seq])
+
+
+def _asked(conversation: Conversation, answer: Event, *, back: str) -> Asked:
+    """Return what a bot message answered, with all that was read along with it; one query."""
+    messages = {
+        event.seq: event
+        for event in conversation.events.filter(
+            seq__in=[*answer.joined, answer.reply_to or 0], role=Event.Role.VISITOR
+        )
+    }
+    question = messages.get(answer.reply_to or 0)
+    return Asked(
+        profile=conversation.profile,
+        text=question.text if question else "",
+        joined=[messages[number].text for number in sorted(answer.joined) if number in messages],
+        chosen_key=question.chosen_key if question else "",
+        outcome=answer.outcome,
+        lang=answer.lang,
+        model=answer.model,
+        confidence=answer.confidence,
+        traces=answer.traces,
+        switch=answer.switch,
+        back=back,
+    )
+
+
+def _rendered(event: Event, image_hosts: list[str]) -> SafeString:
+    # Safe: render_markdown sanitises.
+    return mark_safe(render_markdown(event.text, image_hosts=image_hosts))  # noqa: S308
 
 
 def _links(items: list[dict[str, Any]], urls: dict[str, str]) -> tuple[SourceLink, ...]:
@@ -127,6 +164,45 @@ class ConversationAdmin(ReadOnlyAdmin):
             said = Event.objects.filter(text__icontains=term)
             queryset = queryset.filter(pk__in=said.values("conversation_id"))
         return queryset, False
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path(
+            "<path:object_id>/why/<int:seq>/",
+            self.admin_site.admin_view(self.why_view),
+            name="chatbot_conversation_why",
+        )
+        return [own, *super().get_urls()]
+
+    def why_view(self, request: HttpRequest, object_id: str, seq: int) -> HttpResponse:
+        """Explain one of the conversation's answers."""
+        # Not above: these import torch, and whoever starts Django imports this module.
+        from chatbot.admin.explain import explain
+        from chatbot.serving import serving
+
+        conversation: Conversation | None = self.get_object(request, object_id)
+        if conversation is None or not self.has_view_permission(request, conversation):
+            raise Http404
+        answer = conversation.events.exclude(outcome="").filter(seq=seq).first()
+        if answer is None:
+            raise Http404
+        asked = _asked(conversation, answer, back=request.path)
+        back = reverse("admin:chatbot_conversation_change", args=[conversation.pk])
+        part = (seq - 1) // EVENTS_PER_PAGE + 1
+        return knowledge.show(
+            request,
+            "admin/knowledge/why.html",
+            title=_("Why this answer?"),
+            why=explain(
+                asked,
+                engine=serving.engine,
+                may_change=knowledge.may(request, access.CHANGE, conversation.tenant),
+            ),
+            said=[*asked.joined, asked.text],
+            html=_rendered(answer, conversation.tenant.image_hosts),
+            direction=culture.direction_of(answer.lang),
+            back=f"{back}?{PAGE_PARAMETER}={part}#seq-{seq}",
+            back_label=_("Back to the conversation"),
+        )
 
     def change_view(
         self,

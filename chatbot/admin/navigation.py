@@ -32,6 +32,12 @@ SCREENS: tuple[tuple[str | Promise, tuple[Link, ...]], ...] = (
             Link(title=_("FAQ uploads"), icon="upload_file", model="customers.FaqUpload"),
             Link(title=_("Test questions"), icon="checklist", model="customers.TestQuestion"),
             Link(
+                title=_("Test runs"),
+                icon="fact_check",
+                model="customers.TestQuestion",
+                address="knowledge:suites",
+            ),
+            Link(
                 title=_("Coverage"), icon="grid_on", model="customers.FaqEntry", address="knowledge:coverage"
             ),
             Link(title=_("Search"), icon="search", model="customers.FaqEntry", address="knowledge:search"),

@@ -80,10 +80,12 @@ def answer_frame(
     suggestions: tuple[dict[str, str], ...],
     *,
     outcome: str = events.ANSWERED,
+    lang: str = "",
 ) -> dict[str, object]:
-    """Return the frame that the chat would send for an answer; nothing is stored."""
+    """Return the frame that the chat would send for an answer, in the profile's language; nothing is stored."""
     event = Event(
-        kind=Event.Kind.MESSAGE, role=Event.Role.BOT, seq=2, reply_to=1, text=answer, lang=profile.locale,
+        kind=Event.Kind.MESSAGE, role=Event.Role.BOT, seq=2, reply_to=1, text=answer,
+        lang=lang or profile.locale,
         at=timezone.now(), outcome=outcome, suggestions=list(suggestions),
     )  # fmt: skip
     return event_frame(event, image_hosts=profile.tenant.image_hosts)

@@ -16,7 +16,7 @@ from chatbot.admin import knowledge
 from chatbot.admin.coverage import Choice, topic_url
 from chatbot.admin.try_it import live
 from chatbot.answering.retrieve import has_words, prepare, search
-from chatbot.engine.encoder import Vectors
+from chatbot.engine.arrays import Vectors
 from chatbot.engine.errors import EngineError
 from chatbot.engine.index import Index
 from chatbot.engine.runtime import Engine

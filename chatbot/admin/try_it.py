@@ -1,74 +1,32 @@
 """Try it: a question as a customer would ask it, what the live index finds, and why it answers as it does."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import reverse
-from django.utils.functional import Promise
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from chatbot.admin import knowledge
+from chatbot.admin.explain import explain
+from chatbot.admin.explain_links import Asked
 from chatbot.admin.preview import answer_frame
-from chatbot.answering.events import Question
-from chatbot.answering.pipeline import Bundle, decide
-from chatbot.answering.rank import SIGNALS, Candidate
-from chatbot.answering.retrieve import has_words, prepare, search
+from chatbot.answering.events import Answer, Question
+from chatbot.answering.pipeline import Bundle
+from chatbot.answering.retrieve import has_words
+from chatbot.answering.routing import decide
 from chatbot.engine.errors import EngineError
-from chatbot.engine.index import Entry, Signals
+from chatbot.engine.index import Entry
 from chatbot.engine.runtime import Engine
-from chatbot.models import Event
 from chatbot.serving import NotServed, serving
 from chatbot.trial import TooLarge, with_draft
+from customers import access
 from customers.faq_file.model import ALTERNATES_LIMIT, ANSWER_LIMIT, QUESTION_LIMIT
 from customers.faq_file.text import single_line, split_lines, split_names
 from customers.faq_file.values import derive_id
-from customers.models import FaqEntry, LocaleProfile
-
-CANDIDATES_SHOWN = 8
-SPACE = "\u2581"  # how sentencepiece writes the space before a word
-SIGNAL_LABELS: dict[str, str | Promise] = {
-    "question": gettext_lazy("Nearest wording"),
-    "prototype": gettext_lazy("All its wordings"),
-    "passage": gettext_lazy("Question with answer"),
-    "words": gettext_lazy("Shared words"),
-    "characters": gettext_lazy("Similar spelling"),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """A piece of a text; `marked` where the other text has the same word."""
-
-    text: str
-    marked: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignalShown:
-    """One signal of a candidate: its value, and what it adds to the score."""
-
-    label: str
-    value: float
-    adds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class CandidateShown:
-    """One candidate as the screen shows it; `matched` is the wording of it that is nearest."""
-
-    key: str
-    question: str
-    matched: Sequence[Part]
-    probability: float
-    score: float
-    signals: Sequence[SignalShown]
-    url: str
-    is_draft: bool
+from customers.models import LocaleProfile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +53,7 @@ def page(request: HttpRequest) -> HttpResponse:
         tenant=tenant,
         profiles=profiles,
         chosen=next((p for p in profiles if p.locale == chosen), profiles[0] if profiles else None),
+        q=request.GET.get("q", "")[: settings.MESSAGE_MAX_CHARS],
     )
 
 
@@ -102,7 +61,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @knowledge.as_json
 @require_POST
 def try_it(request: HttpRequest) -> HttpResponse:
-    """Return what a question would be answered with, and every candidate with its signals."""
+    """Return what a question would be answered with, and why, as a piece of HTML."""
     profile = knowledge.profile_for(request, request.POST.get("profile"))
     text = request.POST.get("text", "").replace("\x00", "").strip()[: settings.MESSAGE_MAX_CHARS]
     if not text:
@@ -110,13 +69,20 @@ def try_it(request: HttpRequest) -> HttpResponse:
     try:
         engine, bundle = live(profile)
         trial = _trial(request, profile, bundle, engine)
-        return JsonResponse(async_to_sync(_outcome)(text, profile=profile, trial=trial, engine=engine))
+        answer = async_to_sync(decide)(
+            Question(text=text),
+            home=trial.bundle,
+            others=serving.others(profile.pk),
+            encoder=engine,
+            detector=serving.running_detector(),
+        )
     except TooLarge:
         raise knowledge.BadRequest(
             _("This FAQ is too large to be tried with a draft in it: save the draft, then try it live.")
         ) from None
     except (EngineError, TimeoutError):
         return JsonResponse({"error": _("The model is busy. Please try again in a moment.")}, status=503)
+    return JsonResponse(_outcome(request, profile, text, answer, trial=trial, engine=engine))
 
 
 def live(profile: LocaleProfile) -> tuple[Engine, Bundle]:
@@ -149,105 +115,26 @@ def _trial(request: HttpRequest, profile: LocaleProfile, bundle: Bundle, engine:
     return Trial(bundle=with_draft(bundle, draft, engine=engine), draft=draft.key)
 
 
-async def _outcome(text: str, *, profile: LocaleProfile, trial: Trial, engine: Engine) -> dict[str, object]:
-    bundle = trial.bundle
-    answer = await decide(Question(text=text), bundle=bundle, encoder=engine)
+def _outcome(
+    request: HttpRequest, profile: LocaleProfile, text: str, answer: Answer, *, trial: Trial, engine: Engine
+) -> dict[str, object]:
     suggestions = tuple({"faq": source.key, "question": source.question} for source in answer.suggestions)
-    result: dict[str, object] = {
+    asked = Asked(
+        profile=profile,
+        text=text,
+        outcome=answer.outcome,
+        lang=answer.lang,
+        model=answer.model,
+        confidence=answer.confidence,
+        traces=[asdict(trace) for trace in answer.traces],
+        switch=answer.switch,
+        draft=trial.draft,
+    )
+    why = explain(asked, engine=engine, may_change=knowledge.may(request, access.CHANGE, profile.tenant))
+    return {
         "text": text,
-        "outcome": answer.outcome,
-        "outcome_label": str(Event.Outcome(answer.outcome).label),
-        "confidence": answer.confidence,
-        "answer_from": bundle.ranker.answer_from,
-        "clarify_from": bundle.ranker.clarify_from,
-        "draft": trial.draft is not None,
-        "entries": len(bundle.index),
-        "model": answer.model,
-        "event": answer_frame(profile, answer.text, suggestions, outcome=answer.outcome),
-        "asked": [],
-        "candidates": [],
+        "event": answer_frame(profile, answer.text, suggestions, outcome=answer.outcome, lang=answer.lang),
+        "html": render_to_string(
+            "admin/knowledge/explanation.html", {"why": why, "draft": trial.draft, "is_trial": True}
+        ),
     }
-    if not has_words(text):
-        return result
-    prepared = prepare(text)
-    signals = search(bundle.index, prepared, await engine.embed_query(prepared), tokenize=engine.tokens)
-    candidates = bundle.ranker.rank(signals)[:CANDIDATES_SHOWN]
-    urls = await _urls(profile, [bundle.index.entries[candidate.entry].key for candidate in candidates])
-    shown = _candidates(trial, candidates, signals, prepared, urls, engine)
-    best = bundle.index.entries[candidates[0].entry].questions[candidates[0].matched] if candidates else ""
-    return result | {
-        "asked": [asdict(part) for part in marked(prepared, best, engine)],
-        "candidates": [asdict(candidate) for candidate in shown],
-    }
-
-
-async def _urls(profile: LocaleProfile, keys: Sequence[str]) -> dict[str, str]:
-    rows = FaqEntry.objects.filter(profile=profile, key__in=keys).values_list("key", "pk")
-    return {key: reverse("admin:customers_faqentry_change", args=[pk]) async for key, pk in rows}
-
-
-def _candidates(
-    trial: Trial,
-    candidates: Sequence[Candidate],
-    signals: Signals,
-    asked: str,
-    urls: dict[str, str],
-    engine: Engine,
-) -> list[CandidateShown]:
-    adds = trial.bundle.ranker.shares(signals)
-    places = {int(entry): place for place, entry in enumerate(signals.entry)}
-    shown = []
-    for candidate in candidates:
-        entry, place = trial.bundle.index.entries[candidate.entry], places[candidate.entry]
-        shown.append(
-            CandidateShown(
-                key=entry.key,
-                question=entry.questions[0],
-                matched=marked(entry.questions[candidate.matched], asked, engine),
-                probability=candidate.probability,
-                score=candidate.score,
-                signals=[
-                    SignalShown(
-                        label=str(SIGNAL_LABELS[name]),
-                        value=float(getattr(signals, name)[place]),
-                        adds=float(adds[name][place]),
-                    )
-                    for name in SIGNALS
-                ],
-                url=urls.get(entry.key, ""),
-                is_draft=entry.key == trial.draft,
-            )
-        )
-    return shown
-
-
-def marked(text: str, other: str, engine: Engine) -> list[Part]:
-    """Split a text where the other has the same words, as the encoder's own tokens cut them, in any script."""
-    theirs = {piece for _start, _end, piece in _pieces(other, engine)}
-    parts: list[Part] = []
-    done = 0
-    for start, end, piece in _pieces(text, engine):
-        if piece not in theirs:
-            continue
-        gap = text[done:start]
-        if parts and not gap.strip():
-            parts[-1] = Part(text=parts[-1].text + gap + text[start:end], marked=True)
-        else:
-            parts += [Part(text=gap, marked=False)] * bool(gap) + [Part(text=text[start:end], marked=True)]
-        done = end
-    return parts + [Part(text=text[done:], marked=False)] * (done < len(text))
-
-
-def _pieces(text: str, engine: Engine) -> list[tuple[int, int, str]]:
-    """Return the tokens that hold letters or digits: where each starts and ends in the text, and how it reads."""
-    # Capitals are cut into other tokens; where lower case is as long, the places are the same.
-    lowered = text.lower()
-    lowered = lowered if len(lowered) == len(text) else text
-    (encoded,) = engine.encoder.tokenizer.encode_batch([lowered], add_special_tokens=False)
-    found = []
-    for token, (start, end) in zip(encoded.tokens, encoded.offsets, strict=True):
-        piece = token.lstrip(SPACE)
-        start += len(text[start:end]) - len(text[start:end].lstrip())
-        if has_words(piece):
-            found.append((start, end, piece))
-    return found

@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from customers import culture
+from customers.faq_errors import REFUSALS
 from customers.faq_file.headers import LIST_FIELDS
 from customers.faq_file.model import ANSWER_LIMIT, FIELDS, MAX_FILE_BYTES, NAME_LIMIT, QUESTION_LIMIT
 from customers.faq_file.text import single_line
@@ -48,7 +48,7 @@ class UploadForm(forms.Form):
         label=_("File"),
         allow_empty_file=True,
         max_length=255,
-        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ACCEPTED}),
+        widget=forms.FileInput(attrs={**INPUT, "accept": ACCEPTED}),
         help_text=_(
             "CSV, TSV, XLSX, ODS, JSON, JSONL or YAML with a question per row; or a page of questions and answers "
             "as Markdown, HTML or DOCX."
@@ -81,7 +81,7 @@ class UploadForm(forms.Form):
                 params={"size": filesizeformat(file.size or 0), "limit": filesizeformat(MAX_FILE_BYTES)},
             )
         if not file.size:
-            raise ValidationError(_("The file is empty. Choose a file with at least one question."))
+            raise ValidationError(REFUSALS["empty_file"])
         refuse_control_characters(file.name or "")
         return file
 

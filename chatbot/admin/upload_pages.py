@@ -213,7 +213,7 @@ def _impact(item: Mapping[str, Any]) -> ImpactView:
     return ImpactView(
         locale=item["locale"],
         text=item["text"],
-        expected=item["expected"],
+        expected=", ".join(item["expected"]),
         before=before,
         after=after,
         change=change,
@@ -222,11 +222,11 @@ def _impact(item: Mapping[str, Any]) -> ImpactView:
     )
 
 
-def _is_right(expected: str, side: Mapping[str, Any]) -> bool:
-    """Say whether a question gets what it should: its FAQ, or nothing where nothing answers it."""
+def _is_right(expected: Sequence[str], side: Mapping[str, Any]) -> bool:
+    """Say whether a question gets what it should: one of its FAQs, or nothing where nothing answers it."""
     if not expected:
         return bool(side["outcome"] == "declined")
-    return bool(side["outcome"] == "answered" and side["key"] == expected)
+    return bool(side["outcome"] == "answered" and side["key"] in expected)
 
 
 def impact_counts(upload: FaqUpload) -> dict[str, int]:

@@ -20,11 +20,12 @@ from chatbot import tasks
 from chatbot.admin import upload_pages as pages
 from chatbot.admin import upload_progress
 from chatbot.admin.upload_forms import EncodingForm, MappingForm, UploadForm, proposals
-from customers import access, upload_apply, uploads
+from customers import access, culture, upload_apply, uploads
+from customers.admin_export import FORMAT_NAMES
 from customers.admin_scope import ReadOnlyAdmin, TenantFilter
 from customers.faq_file.apart import error_file_apart
 from customers.faq_file.model import FileRefused
-from customers.models import FaqUpload, FaqUploadFile, FaqUploadFinding, Tenant
+from customers.models import FaqUpload, FaqUploadFile, FaqUploadFinding, LocaleProfile, Tenant
 from customers.text_language import CERTAIN
 from customers.upload_texts import ALIKE, finding_sentence, row_error, upload_refusal_sentence
 
@@ -129,7 +130,19 @@ class UploadAdmin(ReadOnlyAdmin):
                 )
                 tasks.defer_check(upload.pk)
             return self._to(upload)
-        return self._render(request, "add", title=_("Upload an FAQ file"), form=form)
+        locales = (
+            LocaleProfile.objects.filter(tenant__in=tenants)
+            .order_by("locale")
+            .values_list("locale", flat=True)
+        )
+        return self._render(
+            request,
+            "add",
+            title=_("Upload an FAQ file"),
+            form=form,
+            locales=[(locale, culture.endonym_of(locale)) for locale in dict.fromkeys(locales)],
+            formats=FORMAT_NAMES.items(),
+        )
 
     # ---------------------------------------------------------------- one upload
 

@@ -4,13 +4,15 @@ import re
 from collections.abc import Iterator, Sequence
 
 from chatbot.answering import events
-from chatbot.answering.events import Answer, Source
+from chatbot.answering.events import Answer, Source, Trace
 from chatbot.engine.index import Entry
 from customers.culture import Manners
 
 # A sentence ends at a terminator of any script that is followed by a space, a line break, or (in scripts
 # without spaces) by anything.
 SENTENCE = re.compile(r".+?(?:[.!?…؟।](?=\s)|[。！？]+[」』）]?|\n+|$)\s*", re.DOTALL)
+# What Markdown would read as more than a character within a heading.
+ESCAPED = re.compile(r"[\\`*_\[\]<>~|&!]")
 SMALLTALK = "smalltalk"
 
 
@@ -19,18 +21,39 @@ def pieces(text: str) -> Iterator[str]:
     yield from SENTENCE.findall(text)
 
 
-def approved(entry: Entry, *, source: Source, suggestions: Sequence[Source], lang: str, model: str) -> Answer:
-    """Answer with an entry's text as it was approved."""
+def stream(answer: Answer) -> Iterator[str]:
+    """Yield an approved text in pieces; the persona's own phrases and small talk come whole."""
+    if answer.outcome == events.ANSWERED:
+        yield from pieces(answer.text)
+
+
+def approved(
+    entries: Sequence[Entry],
+    *,
+    sources: Sequence[Source],
+    suggestions: Sequence[Source],
+    lang: str,
+    model: str,
+    traces: tuple[Trace, ...] = (),
+) -> Answer:
+    """Answer with entries' texts as they were approved; several are headed by their questions."""
+    (first, *others) = entries
+    parts = [f"**{ESCAPED.sub(_escape, entry.questions[0])}**\n\n{entry.answer}" for entry in entries]
     return Answer(
-        outcome=events.SMALLTALK if entry.category == SMALLTALK else events.ANSWERED,
-        text=entry.answer,
+        outcome=events.SMALLTALK if first.category == SMALLTALK else events.ANSWERED,
+        text="\n\n".join(parts) if others else first.answer,
         lang=lang,
         model=model,
         composed=events.VERBATIM,
-        confidence=source.score,
-        sources=(source,),
+        confidence=min(source.score for source in sources),
+        sources=tuple(sources),
         suggestions=tuple(suggestions),
+        traces=traces,
     )
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\{found[0]}"
 
 
 def clarify(choices: Sequence[Source], *, manners: Manners, model: str) -> Answer:

@@ -59,10 +59,14 @@ class Delta:
 
 @dataclass(frozen=True, kw_only=True)
 class Weighed:
-    """One candidate as it was weighed: `signals` gives each signal's value and what that added to `score`."""
+    """One candidate as it was weighed: `signals` gives each signal's value and what that added to `score`.
+
+    `matched` is the one of its wordings that is nearest.
+    """
 
     key: str
     question: str
+    matched: str
     probability: float
     score: float
     signals: Mapping[str, tuple[float, float]]

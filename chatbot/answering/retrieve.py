@@ -3,11 +3,12 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from chatbot.engine.encoder import Kind, Vectors
+from chatbot.engine.arrays import Kind, Vectors
 from chatbot.engine.index import Entry, Index, Signals
 from chatbot.engine.ngrams import fold
+from chatbot.engine.wording import Wording
 
 Embed = Callable[[Sequence[str], Kind], Vectors]
 Tokenize = Callable[[list[str]], list[list[int]]]
@@ -17,6 +18,11 @@ Tokenize = Callable[[list[str]], list[list[int]]]
 INVISIBLE = re.compile(
     "[\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+"
 )
+# Emoji and pictographs, with what joins and colours them.
+PICTURES = re.compile(
+    "[\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
+    "[\u200d\u20e3\ufe0e\ufe0f\u2600-\u27bf\U0001f000-\U0001faff\U000e0020-\U000e007f]*"
+)
 # A passage beyond this adds encoding time and dilutes its vector.
 PASSAGE_CHARS = 600
 
@@ -24,6 +30,16 @@ PASSAGE_CHARS = 600
 def prepare(text: str) -> str:
     """Return a question as it is searched: NFKC, no invisible characters, single spaces."""
     return " ".join(INVISIBLE.sub(" ", unicodedata.normalize("NFKC", text)).split())
+
+
+def readings(text: str, index: Index) -> tuple[str, ...]:
+    """Return the texts to search an index for: a question as its FAQ would spell it, and as it would word it if other.
+
+    Pictures beside words are left out, for what they add is a mood.
+    """
+    prepared = prepare(text)
+    plain = " ".join(PICTURES.sub(" ", prepared).split())
+    return index.wording.readings(plain if has_words(plain) else prepared)
 
 
 def has_words(text: str) -> bool:
@@ -43,15 +59,33 @@ def text_digest(kind: Kind, text: str) -> bytes:
 
 
 def make_index(
-    entries: Sequence[Entry], *, questions: Vectors, passages: Vectors, tokenize: Tokenize
+    entries: Sequence[Entry],
+    *,
+    questions: Vectors,
+    passages: Vectors,
+    tokenize: Tokenize,
+    synonyms: Mapping[str, Sequence[str]] | None = None,
 ) -> Index:
-    """Index entries whose `index_texts` are embedded: `questions` [all of them, dim], `passages` [entries, dim]."""
+    """Index entries whose `index_texts` are embedded: `questions` [all of them, dim], `passages` [entries, dim].
+
+    `synonyms` are the locale's: head terms, each with the words that mean the same.
+    """
+    wording = wording_of(entries, synonyms=synonyms)
+    asked = [lexical(question, wording) for entry in entries for question in entry.questions]
     return Index(
         entries,
         questions=questions,
         passages=passages,
-        tokens=tokenize([lexical(question) for entry in entries for question in entry.questions]),
-        answers=tokenize([lexical(entry.answer)[:PASSAGE_CHARS] for entry in entries]),
+        tokens=tokenize(asked),
+        answers=tokenize([lexical(entry.answer, wording)[:PASSAGE_CHARS] for entry in entries]),
+        wording=wording,
+    )
+
+
+def wording_of(entries: Sequence[Entry], *, synonyms: Mapping[str, Sequence[str]] | None = None) -> Wording:
+    """Return how the entries are worded."""
+    return Wording(
+        (text for entry in entries for text in (*entry.questions, entry.answer)), synonyms=synonyms
     )
 
 
@@ -67,10 +101,11 @@ def build_index(entries: Sequence[Entry], *, embed: Embed, tokenize: Tokenize) -
 
 
 def search(index: Index, text: str, vector: Vectors, *, tokenize: Tokenize) -> Signals:
-    """Return the candidates' signals for a prepared question and its unit vector [dim]."""
-    return index.search(vector, tokenize([lexical(text)])[0], text=text)
+    """Return the candidates' signals for one of a question's `readings` and its unit vector [dim]."""
+    return index.search(vector, tokenize([lexical(text, index.wording)])[0], text=text)
 
 
-def lexical(text: str) -> str:
-    """Return a text as its words are compared: case, width, accents and letter forms made equal."""
-    return fold(prepare(text))
+def lexical(text: str, wording: Wording | None = None) -> str:
+    """Return a text as its words are compared: case, width, accents, letter forms and synonyms made equal."""
+    folded = fold(prepare(text))
+    return wording.fold(folded) if wording else folded

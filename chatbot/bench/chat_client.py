@@ -33,13 +33,17 @@ class Load:
 
 
 class Visitor:
-    """One socket, and the questions it waits for."""
+    """One socket, and the questions it waits for.
+
+    `latencies` are in ms, in the order of the answers; `asked_at` says when each was asked (`time.perf_counter`).
+    """
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.sent_at: dict[str, float] = {}
         self.client_of: dict[int, str] = {}
         self.latencies: list[float] = []
+        self.asked_at: list[float] = []
         self._done = asyncio.Condition()
 
     async def answered_all(self) -> None:
@@ -63,21 +67,29 @@ class Visitor:
             if frame["role"] == "visitor":
                 self.client_of[frame["seq"]] = frame["client_id"]
             elif frame["role"] == "bot" and frame["outcome"] != "failed":
-                self.latencies.append((now - self.sent_at[self.client_of[frame["reply_to"]]]) * 1000)
+                asked_at = self.sent_at[self.client_of[frame["reply_to"]]]
+                self.latencies.append((now - asked_at) * 1000)
+                self.asked_at.append(asked_at)
                 async with self._done:
                     self._done.notify_all()
 
 
-async def load(
-    *, port: int, path: str, questions: list[str], rate: float, seconds: float, sockets: int
-) -> Load:
-    """Ask `rate` questions a second for some seconds over a number of sockets."""
+async def connected(*, port: int, path: str, sockets: int) -> list[Visitor]:
+    """Return visitors who have each begun a conversation."""
     origin = f"http://127.0.0.1:{port}"
     visitors = []
     for _ in range(sockets):
         socket = await connect(f"ws://127.0.0.1:{port}{path}", origin=Origin(origin), ping_interval=None)
         await socket.send(json.dumps({"type": "hello", "version": 1, "token": None, "last_seq": 0}))
         visitors.append(Visitor(socket))
+    return visitors
+
+
+async def load(
+    *, port: int, path: str, questions: list[str], rate: float, seconds: float, sockets: int
+) -> Load:
+    """Ask `rate` questions a second for some seconds over a number of sockets."""
+    visitors = await connected(port=port, path=path, sockets=sockets)
     listeners = [asyncio.create_task(visitor.listen()) for visitor in visitors]
     await asyncio.sleep(0.5)
     start = time.perf_counter()

@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +41,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_server(*, environment: Mapping[str, str] | None = None) -> Iterator[RunningServer]:
-    """Serve the demo on a free port until the block ends; the folder and its database go with it."""
+def running_server(
+    *, environment: Mapping[str, str] | None = None, options: Sequence[str] = ()
+) -> Iterator[RunningServer]:
+    """Serve the demo on a free port until the block ends; the folder and its database go with it.
+
+    `options` are further ones of `manage.py serve`.
+    """
     var_dir = Path(tempfile.mkdtemp(prefix="kefu-bench-"))
     settings.MODEL_DIR.mkdir(parents=True, exist_ok=True)
     (var_dir / "models").symlink_to(settings.MODEL_DIR.resolve())
@@ -54,14 +59,14 @@ def running_server(*, environment: Mapping[str, str] | None = None) -> Iterator[
     )
     log = (var_dir / "serve.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, str(settings.BASE_DIR / "manage.py"), "serve", "--port", str(port)],
+        [sys.executable, str(settings.BASE_DIR / "manage.py"), "serve", "--port", str(port), *options],
         env=env,
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
     try:
-        _wait_until_healthy(process, port, var_dir / "serve.log")
+        wait_until_healthy(process, port, var_dir / "serve.log")
         yield RunningServer(port=port, process=process, var_dir=var_dir)
     finally:
         log.close()
@@ -75,7 +80,8 @@ def running_server(*, environment: Mapping[str, str] | None = None) -> Iterator[
         shutil.rmtree(var_dir, ignore_errors=True)
 
 
-def _wait_until_healthy(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def wait_until_healthy(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Return when the server of a process answers. Raises RuntimeError with the end of its log when it does not."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:

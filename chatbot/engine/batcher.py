@@ -15,7 +15,8 @@ from typing import Protocol
 
 import numpy as np
 
-from chatbot.engine.encoder import Kind, Vectors, pack
+from chatbot.engine.arrays import Kind, Vectors
+from chatbot.engine.encoder import pack
 from chatbot.engine.errors import EngineFailed, EngineOverloaded, EngineStopped
 
 logger = logging.getLogger(__name__)

@@ -13,18 +13,16 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 from torch.nn import functional
 
 from chatbot.engine import hardware, weights
+from chatbot.engine.arrays import Kind, Vectors
 from chatbot.engine.errors import WeightsError
 
-Kind = Literal["query", "passage"]
 Precision = Literal["auto", "bf16", "fp32"]
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
-Vectors = NDArray[np.float32]
 
 # Architectures that share BERT's post-norm layers; the number is where their position ids start.
 ARCHITECTURES = {"bert": 0, "roberta": None, "xlm-roberta": None}
@@ -129,6 +127,8 @@ class Encoder:
                 f"{', '.join(ARCHITECTURES)}. Choose another ENCODER_MODEL."
             )
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS_KEPT)
+        # A large FAQ is tokenized on one core; the others are the chats'.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         self.version = weights.fingerprint(folder)
         self.dim: int = config["hidden_size"]
         self.device = hardware.device()

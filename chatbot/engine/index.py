@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chatbot.engine import space
+from chatbot.engine.arrays import Vectors
 from chatbot.engine.bm25 import Bm25
-from chatbot.engine.encoder import Vectors
 from chatbot.engine.ngrams import NgramIndex, fold
+from chatbot.engine.wording import Wording
 
 # An answer of this many tokens is half as informative as one can be.
 HALF_INFORMATIVE_TOKENS = 20
@@ -78,11 +79,14 @@ class Index:
         passages: Vectors,
         tokens: Sequence[Sequence[int]],
         answers: Sequence[Sequence[int]] | None = None,
+        wording: Wording | None = None,
     ) -> None:
         """`questions` [sum of questions, dim] in entry order, `passages` [entries, dim], `tokens` per question.
 
-        `answers` holds the tokens of each entry's answer. Raises ValueError where numbers do not fit together.
+        `answers` holds the tokens of each entry's answer, `wording` tells how questions are read. Raises ValueError
+        where numbers do not fit together.
         """
+        self.wording = wording or Wording()
         self.entries = tuple(entries)
         self.by_key = {entry.key: number for number, entry in enumerate(self.entries)}
         counts = np.array([len(entry.questions) for entry in self.entries], np.int64)
@@ -122,6 +126,10 @@ class Index:
     def __len__(self) -> int:
         return len(self.entries)
 
+    def has_wording(self, text: str) -> bool:
+        """Say whether a prepared text is one of the questions, but for case, width, accents and punctuation."""
+        return fold(text) in self._wordings
+
     def search(self, vector: Vectors, tokens: Sequence[int], *, text: str = "", limit: int = 16) -> Signals:
         """Return the signals of the candidates for a question's unit vector [dim], its tokens and its text.
 
@@ -131,11 +139,12 @@ class Index:
         if not self.entries:
             return self._signals(np.zeros(0, np.int64), {}, np.zeros(0, np.float32), text)
         inside = self._space(vector)
-        cosines = self._questions @ inside
+        # Row by row on one core: memory is the bound, and the threads of BLAS would wait for a core that is busy.
+        cosines = np.vecdot(self._questions, inside)
         found = {
             "question": np.maximum.reduceat(cosines, self._starts),
-            "prototype": self._prototypes @ inside,
-            "passage": self._passages @ space.unit(vector - self._space.centre),
+            "prototype": np.vecdot(self._prototypes, inside),
+            "passage": np.vecdot(self._passages, space.unit(vector - self._space.centre)),
             "words": self._words.scores(tokens) / np.float32(self._words.ceiling(tokens) or 1.0),
         }
         chosen = np.unique(np.concatenate([_top(signal, limit) for signal in found.values()]))

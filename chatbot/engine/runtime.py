@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+import numpy as np
+
+from chatbot.engine.arrays import Kind, Vectors
 from chatbot.engine.batcher import Batcher
-from chatbot.engine.encoder import Encoder, Kind, Precision, Vectors
+from chatbot.engine.encoder import Encoder, Precision
 
 
 class VectorCache:
@@ -64,16 +67,25 @@ class Engine:
         self._batcher.stop()
 
     async def embed_query(self, text: str) -> Vectors:
-        """Return the unit vector [dim] of a prepared question, from the cache where it is known.
+        """Return the unit vector [dim] of a prepared question; see `embed_queries`."""
+        (vector,) = await self.embed_queries([text])
+        return vector
 
-        Raises EngineOverloaded, EngineStopped, EngineFailed; cancelling drops the text before it is batched.
+    async def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Return the unit vectors [len(texts), dim] of prepared questions, from the cache where they are known.
+
+        The others are encoded together. Raises EngineOverloaded, EngineStopped, EngineFailed; cancelling drops the
+        texts before they are batched.
         """
-        known = self._cache.get(self.version, text)
-        if known is not None:
-            return known
-        vectors = await asyncio.wrap_future(self._batcher.submit([text], kind="query"))
-        self._cache.put(self.version, text, vectors[0])
-        return vectors[0]
+        cached = {text: self._cache.get(self.version, text) for text in texts}
+        known = {text: vector for text, vector in cached.items() if vector is not None}
+        missing = [text for text in cached if text not in known]
+        if missing:
+            made = await asyncio.wrap_future(self._batcher.submit(missing, kind="query"))
+            known |= dict(zip(missing, made, strict=True))
+            for text in missing:
+                self._cache.put(self.version, text, known[text])
+        return np.stack([known[text] for text in texts])
 
     def embed_bulk(self, texts: Sequence[str], kind: Kind) -> Future[Vectors]:
         """Queue texts behind all interactive work; the future gives unit vectors [len(texts), dim]."""

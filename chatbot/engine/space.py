@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from chatbot.engine.encoder import Kind, Vectors
+from chatbot.engine.arrays import Kind, Vectors
 
 # Share of the within-entry covariance beside the identity: more removes more of how wordings vary.
 WITHIN = 0.3

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from chatbot.engine.encoder import Encoder, Kind, Precision, Vectors
+from chatbot.engine.arrays import Kind, Vectors
+from chatbot.engine.encoder import Encoder, Precision
 
 
 class LocalEncoder:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chatbot.answering.rank import Ranker
-from chatbot.answering.retrieve import Embed, Tokenize, lexical, prepare
-from chatbot.engine.encoder import Vectors
+from chatbot.answering.retrieve import Embed, Tokenize, lexical, readings, wording_of
+from chatbot.engine.arrays import Vectors
 from chatbot.engine.index import Index
 from chatbot.learning import metrics
 from chatbot.learning.dataset import Dataset, LabelledQuery
@@ -101,8 +101,8 @@ def evaluate(
     `embed` returns unit vectors [len(texts), dim], `tokenize` token ids per text.
     """
     material = embed_entries(dataset.entries, embed=embed, tokenize=tokenize)
-    asked, embed_ms = _ask(dataset.queries, embed=embed, tokenize=tokenize)
-    index = material.index()
+    index = material.index(wording=wording_of(dataset.entries))
+    asked, embed_ms = _ask(dataset.queries, index, embed=embed, tokenize=tokenize)
     served, rank_ms = _serve(index, ranker or Ranker(), asked)
 
     def figures(rankings: Sequence[Ranking]) -> Figures:
@@ -116,7 +116,7 @@ def evaluate(
         out_of_scope=sum(not query.relevant for query in dataset.queries),
         served=figures(served),
         own=figures(fitted) if fitted is not None else None,
-        plain=figures(plain_cosine(material, asked)) if plain else None,
+        plain=figures(plain_cosine(material, [reading for reading, *_ in asked])) if plain else None,
         embed_ms_p50=embed_ms,
         rank_ms_p50=rank_ms,
     )
@@ -158,9 +158,15 @@ def plain_cosine(material: Material, asked: Sequence[Asked]) -> list[Ranking]:
     return rankings
 
 
-def _ask(queries: Sequence[LabelledQuery], *, embed: Embed, tokenize: Tokenize) -> tuple[list[Asked], float]:
-    """Embed the queries, some one by one for the time that takes, the rest together; return them and ms (median)."""
-    texts = [prepare(query.text) for query in queries]
+def _ask(
+    queries: Sequence[LabelledQuery], index: Index, *, embed: Embed, tokenize: Tokenize
+) -> tuple[list[list[Asked]], float]:
+    """Embed the queries, some one by one for the time that takes, the rest together.
+
+    Return the readings of each, first the one nearest to what was written, and the ms (median) of one.
+    """
+    read = [readings(query.text, index) for query in queries]
+    texts = [text for of_one in read for text in of_one]
     vectors: list[Vectors] = []
     times = []
     for text in texts[:TIMED_ALONE]:
@@ -169,17 +175,17 @@ def _ask(queries: Sequence[LabelledQuery], *, embed: Embed, tokenize: Tokenize) 
         times.append(time.perf_counter() - start)
     if len(texts) > TIMED_ALONE:
         vectors.extend(embed(texts[TIMED_ALONE:], "query"))
-    tokens = tokenize([lexical(text) for text in texts])
-    asked = [Asked(text=t, vector=v, tokens=w) for t, v, w in zip(texts, vectors, tokens, strict=True)]
-    return asked, statistics.median(times) * 1000
+    tokens = tokenize([lexical(text, index.wording) for text in texts])
+    made = iter([Asked(text=t, vector=v, tokens=w) for t, v, w in zip(texts, vectors, tokens, strict=True)])
+    return [[next(made) for _ in of_one] for of_one in read], statistics.median(times) * 1000
 
 
-def _serve(index: Index, ranker: Ranker, asked: Sequence[Asked]) -> tuple[list[Ranking], float]:
+def _serve(index: Index, ranker: Ranker, asked: Sequence[Sequence[Asked]]) -> tuple[list[Ranking], float]:
     """Answer each question as the server does; return the rankings and the median time of one in ms."""
     rankings, times = [], []
-    for question in asked:
+    for of_one in asked:
         start = time.perf_counter()
-        candidates = ranker.rank(index.search(question.vector, question.tokens, text=question.text))
+        _, candidates = ranker.surest([index.search(one.vector, one.tokens, text=one.text) for one in of_one])
         times.append(time.perf_counter() - start)
         keys = tuple(index.entries[candidate.entry].key for candidate in candidates[:DEPTH])
         rankings.append(Ranking(keys=keys, confidence=candidates[0].probability if candidates else 0.0))

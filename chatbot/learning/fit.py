@@ -22,7 +22,7 @@ import numpy as np
 from chatbot.answering.rank import DEFAULT, weights_to_json
 from chatbot.answering.retrieve import Embed, Tokenize, lexical, prepare
 from chatbot.engine import space
-from chatbot.engine.encoder import Kind, Vectors
+from chatbot.engine.arrays import Kind, Vectors
 from chatbot.engine.index import Entry
 from chatbot.learning.dataset import (
     FAQ_FILE,
@@ -37,6 +37,7 @@ from chatbot.learning.encoding import LocalEncoder
 from chatbot.learning.examples import Group, examine
 from chatbot.learning.fitting import fit
 from chatbot.learning.material import Asked, Material, embed_entries
+from chatbot.learning.risk import with_risk
 from customers.faq_file.reader import parse
 
 ALTERNATES = (0, 1, 3, 8)
@@ -88,9 +89,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     options.background.write_text(json.dumps(means) + "\n")
     space.background.cache_clear()
-    weights = fit(
-        weigh([(found.source, group) for found in embedded for group in groups_of(found, seed=options.seed)])
+    groups = weigh(
+        [(found.source, group) for found in embedded for group in groups_of(found, seed=options.seed)]
     )
+    weights = with_risk(fit(groups), groups)
     about = {
         "encoder": encoder.version,
         "seed": options.seed,

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chatbot.answering.retrieve import PASSAGE_CHARS, Embed, Tokenize, index_texts, lexical
-from chatbot.engine.encoder import Vectors
+from chatbot.engine.arrays import Vectors
 from chatbot.engine.index import Entry, Index
+from chatbot.engine.wording import Wording
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +64,15 @@ class Material:
         """Return one of the questions as if a visitor had asked it."""
         return Asked(text=self.texts[row], vector=self.questions[row], tokens=self.tokens[row])
 
-    def index(self) -> Index:
-        """Index everything."""
+    def index(self, *, wording: Wording | None = None) -> Index:
+        """Index everything; `wording` tells how questions are read, where any are."""
         return Index(
             self.entries,
             questions=self.questions,
             passages=self.passages,
             tokens=self.tokens,
             answers=self.answers,
+            wording=wording,
         )
 
 

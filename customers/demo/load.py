@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from customers import services
+from customers import culture, question_file, services
 from customers.faq_upload import read_drafts
-from customers.models import Tenant
+from customers.models import LocaleProfile, Tenant, TestQuestion
 from customers.services import ProfileDraft
 
 FOLDER = Path(__file__).parent
@@ -18,14 +18,28 @@ ACTOR = "demo"
 
 
 def demo_load() -> Tenant:
-    """Create or update the demo tenant, its ten locale profiles and their FAQs; returns the tenant."""
+    """Create or update the demo tenant, its ten locale profiles, their FAQs and test questions; returns the tenant."""
     tenant = services.tenant_ensure(slug=SLUG, name=NAME, default_locale=DEFAULT_LOCALE, actor=ACTOR)
     for draft in profile_drafts():
         profile = services.profile_save(tenant=tenant, draft=draft, actor=ACTOR)
         path = FOLDER / "faq" / f"{draft.locale}.csv"
         drafts = read_drafts(path.read_bytes(), filename=path.name, locale=draft.locale)
         services.faq_import(profile=profile, drafts=drafts, actor=ACTOR)
+    for profile in LocaleProfile.objects.filter(tenant=tenant).select_related("tenant").order_by("locale"):
+        services.test_questions_import(profile=profile, questions=_questions(profile), actor=ACTOR)
     return tenant
+
+
+def _questions(profile: LocaleProfile) -> list[TestQuestion]:
+    """Return a profile's test questions; none for a locale that somebody added to the demo."""
+    path = FOLDER / "questions" / f"{profile.locale}.csv"
+    if not path.exists():
+        return []
+    languages = [culture.language_of(profile.locale)]
+    return [
+        TestQuestion(text=row.text, expected_keys=list(row.expected_keys), lang=row.lang)
+        for row in question_file.read(path.read_bytes(), filename=path.name, languages=languages)
+    ]
 
 
 def profile_drafts() -> Iterator[ProfileDraft]:
@@ -55,6 +69,7 @@ def profile_draft(file: dict[str, Any]) -> ProfileDraft:
         "connectives": connectives,
         "hours": file.get("hours", {}),
         "synonyms": file.get("synonyms", {}),
+        "foreign_answers": file.get("foreign_answers", False),
     }
     holidays = {holiday["date"]: holiday["name"] for holiday in file.get("holidays", [])}
     return ProfileDraft(locale=file["locale"], values=values, holidays=holidays)

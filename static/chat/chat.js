@@ -8,7 +8,7 @@ import { MessageView } from "./message.js";
 import { Announcer, Banner, Notice } from "./notices.js";
 import { Outbox } from "./outbox.js";
 import { ChatSocket, socketUrl } from "./socket.js";
-import { lasting } from "./storage.js";
+import { lasting, moveTo } from "./storage.js";
 import { ThemeSwitch } from "./theme-switch.js";
 import { Transcript } from "./transcript.js";
 import { VisibleHeight } from "./visible-height.js";
@@ -68,7 +68,7 @@ class KefuChat extends HTMLElement {
 
   #build() {
     const { tenant, locale, persona, max_chars: maxChars, socket_path: path } = this.#config;
-    const [parts, strings, key] = [this.#parts, this.#strings, `kefu:${tenant}:${locale}`];
+    const [parts, strings, key] = [this.#parts, this.#strings, storageKey(tenant, locale)];
     const format = new Formatter(locale);
     const reconnect = () => this.#socket.reconnect();
     this.#tokenKey = `${key}:token`;
@@ -83,11 +83,13 @@ class KefuChat extends HTMLElement {
       { strings, format, maxChars, draftKey: `${key}:draft` },
     );
     this.#view = new MessageView({
-      strings, format, persona, offers: this.#config.offers,
+      strings, format, persona, locale, locales: this.#config.locales, offers: this.#config.offers,
+      foreignAnswer: this.#config.foreign_answer,
       choose: (suggestion, event) => this.#choose(suggestion, event),
       ask: (text) => this.#ask(text),
       rate: (seq, value, reason) => this.#delivery.passOn({ type: "rate", seq, value, reason }),
       handoff: () => this.#handoff(),
+      goOn: (other) => this.#delivery.passOn({ type: "locale", locale: other }),
     });
     this.#transcript = new Transcript(
       { scroller: parts.scroller, messages: parts.messages, jump: parts.jump }, { view: this.#view, locale },
@@ -167,12 +169,26 @@ class KefuChat extends HTMLElement {
   }
 
   #welcome(frame) {
+    if (frame.locale !== this.#config.locale) {
+      this.#goOn(frame.locale);
+      return;
+    }
     if (this.#conversationId && this.#conversationId !== frame.conversation) this.#reset();
     this.#conversationId = frame.conversation;
     if (frame.token) lasting.set(this.#tokenKey, frame.token);
     this.#caughtUpAt = frame.last_seq ?? 0;
     this.#showSuggestions(frame.suggestions ?? []);
     this.#caughtUp();
+  }
+
+  /** The conversation goes on in another locale: so does the page, with what was not sent yet. */
+  #goOn(locale) {
+    const link = this.#parts.locales.querySelector(`a[hreflang="${CSS.escape(locale)}"]`);
+    if (!link) return;
+    const { tenant } = this.#config;
+    moveTo(storageKey(tenant, this.#config.locale), storageKey(tenant, locale));
+    this.#socket.close();
+    location.assign(link.href);
   }
 
   #durable(event) {
@@ -316,6 +332,7 @@ class KefuChat extends HTMLElement {
   }
 }
 
+const storageKey = (tenant, locale) => `kefu:${tenant}:${locale}`;
 const hasFinePointer = () => matchMedia("(pointer: fine)").matches;
 
 customElements.define("kefu-chat", KefuChat);

@@ -25,8 +25,8 @@ export function icon(name, { directional = false } = {}) {
 }
 
 /**
- * The only place where markup is parsed: `html` must be the `html` field of a durable message,
- * which the server has sanitised. Never call it with `text`.
+ * The only place where markup is parsed: `html` must be an `html` field that the server sent, of a durable message
+ * or of an explanation in the admin, which it has sanitised or escaped. Never call it with `text`.
  */
 export function setServerSanitisedHtml(node, html) {
   node.innerHTML = html;

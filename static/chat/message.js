@@ -1,14 +1,16 @@
 import { el, fill, icon, setServerSanitisedHtml } from "./dom.js";
 
 /**
- * Builds the list items of the transcript. `page`: strings, format, persona, and the actions
- * `choose(suggestion)`, `ask(text)`, `rate(seq, value, reason)`, `handoff()`.
+ * Builds the list items of the transcript. `page`: strings, format, persona, locale, locales, foreignAnswer, and the
+ * actions `choose(suggestion)`, `ask(text)`, `rate(seq, value, reason)`, `handoff()`, `goOn(locale)`.
  */
 export class MessageView {
   #page;
+  #locales;
 
   constructor(page) {
     this.#page = page;
+    this.#locales = new Map((page.locales ?? []).map((each) => [each.locale, each]));
   }
 
   /** A durable message as it stays. */
@@ -17,14 +19,17 @@ export class MessageView {
     if (event.role === "system") return this.line(event.text);
     const bot = event.role === "bot";
     const author = bot ? this.#page.persona : this.#page.strings.person;
-    const bubble = el("div", { class: "bubble prose", dir: "auto", lang: event.lang });
+    const locale = this.#locales.get(event.lang);
+    const bubble = el("div", { class: "bubble prose", dir: locale?.dir ?? "auto", lang: event.lang });
     if (event.html) setServerSanitisedHtml(bubble, event.html);
     else bubble.textContent = event.text;
-    const item = this.#incoming(author, bot, bubble);
+    const foreign = bot && locale && languageOf(event.lang) !== languageOf(this.#page.locale) ? locale : null;
+    if (foreign) this.#markNote(bubble);
+    const item = this.#incoming(author, bot, bubble, foreign);
     item.dataset.outcome = event.outcome ?? "";
     item.classList.toggle("arriving", fresh);
     const body = item.querySelector(".body");
-    if (event.suggestions?.length) body.append(this.#suggestions(event.suggestions));
+    if (event.suggestions?.length) body.append(this.#suggestions(event));
     if (bot) body.append(...this.#actions(event, conversation));
     if (bot) body.append(...this.#botMeta(event));
     else body.append(el("div", { class: "meta" }, this.#time(new Date(event.at))));
@@ -81,24 +86,47 @@ export class MessageView {
         el("div", { class: "meta" }, this.#time(date), mark, extra)));
   }
 
-  #incoming(author, bot, bubble) {
+  /** The sentence above a text in another language, which says that it is one, is in the page's own. */
+  #markNote(bubble) {
+    const first = bubble.firstElementChild;
+    if (!first || first.textContent.trim() !== this.#page.foreignAnswer) return;
+    first.classList.add("note");
+    first.lang = this.#page.locale;
+    first.dir = this.#locales.get(this.#page.locale)?.dir ?? "auto";
+  }
+
+  #incoming(author, bot, bubble, foreign = null) {
     const initial = [...author][0] ?? "";
     return el("li", { class: "message", "data-author": bot ? "bot" : "agent" },
       el("span", { class: bot ? "avatar" : "avatar avatar-agent", "aria-hidden": "true", text: initial }),
       el("div", { class: "body" },
         el("p", { class: "author" }, el("span", { text: author, dir: "auto" }),
-          bot && el("span", { class: "badge", text: this.#page.strings.ai_badge, title: this.#page.strings.ai_assistant })),
+          bot && el("span", { class: "badge", text: this.#page.strings.ai_badge, title: this.#page.strings.ai_assistant }),
+          foreign && el("span", { class: "badge badge-language", text: foreign.name, lang: foreign.locale, dir: foreign.dir })),
         bubble));
   }
 
-  #suggestions(suggestions) {
+  #suggestions({ suggestions, lang }) {
     const rows = suggestions.map((suggestion) => el("li", {}, el("button", {
-      class: "choice", type: "button", dir: "auto", on: { click: (event) => this.#page.choose(suggestion, event) },
+      class: "choice", type: "button", dir: "auto", lang, on: { click: (event) => this.#page.choose(suggestion, event) },
     }, el("span", { text: suggestion.question }), icon("chevron", { directional: true }))));
     return el("ul", { class: "choices", role: "list", "aria-label": this.#page.strings.choices }, ...rows);
   }
 
   #actions(event, conversation) {
+    return [this.#goOn(event.switch), ...this.#mend(event, conversation)].filter(Boolean);
+  }
+
+  /** The offer to go on in another of the tenant's locales, in its own language. */
+  #goOn(name) {
+    const locale = name !== this.#page.locale && this.#locales.get(name);
+    return locale && el("button", {
+      class: "action go-on", type: "button", lang: locale.locale, dir: locale.dir,
+      on: { click: () => this.#page.goOn(locale.locale) },
+    }, icon("globe"), el("span", { text: locale.go_on }));
+  }
+
+  #mend(event, conversation) {
     const { strings } = this.#page;
     if (event.outcome === "declined") {
       if (!this.#page.offers.handoff) return [];
@@ -124,10 +152,10 @@ export class MessageView {
     return [meta, sheet];
   }
 
-  #sources({ seq, sources }) {
+  #sources({ seq, sources, lang }) {
     return el("div", { class: "sources-sheet", id: `kefu-sources-${seq}`, hidden: true },
       el("p", { text: this.#page.strings.sources_note }),
-      el("ul", {}, ...sources.map((source) => el("li", { text: source.question, dir: "auto" }))));
+      el("ul", {}, ...sources.map((source) => el("li", { text: source.question, dir: "auto", lang }))));
   }
 
   #sourcesButton(sheet) {
@@ -186,3 +214,5 @@ export class MessageView {
     return el("time", { datetime: date.toISOString(), title: format.dateAndTime(date), text: format.time(date) });
   }
 }
+
+const languageOf = (locale) => locale.split("-", 1)[0];

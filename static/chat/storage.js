@@ -38,3 +38,12 @@ class GuardedStorage {
 export const lasting = new GuardedStorage(() => globalThis.localStorage);
 /** Kept in this tab: unsent messages and the draft. */
 export const tab = new GuardedStorage(() => globalThis.sessionStorage);
+
+/** Let another locale's page take over a conversation, and what has not been sent in it; keys begin with the page's. */
+export function moveTo(key, other) {
+  for (const [area, name] of [[lasting, "token"], [tab, "outbox"], [tab, "draft"]]) {
+    const value = area.get(`${key}:${name}`);
+    if (value !== null) area.set(`${other}:${name}`, value);
+    if (area === tab) area.remove(`${key}:${name}`);
+  }
+}

@@ -132,8 +132,7 @@ export class Transcript {
     const asked = rows.findLastIndex((row) => row.author === "visitor");
     let before = null;
     for (const [index, row] of rows.entries()) {
-      const choices = row.node.querySelector(".choices");
-      if (choices) choices.hidden = index < asked;
+      for (const offer of row.node.querySelectorAll(".choices, .go-on")) offer.hidden = index < asked;
       const at = row.at ?? before?.at ?? null;
       const newDay = at && (!before?.at || startOfDay(at) !== startOfDay(before.at));
       if (newDay) row.node.before(this.#view.day(at));

@@ -1,19 +1,21 @@
 """A desk whose engine can be paused and can fail, for the tests that answer without a model."""
 
 import asyncio
+import functools
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import numpy as np
 
 from chatbot import services
 from chatbot.answering.events import Delta
+from chatbot.answering.language import Detector
 from chatbot.answering.pipeline import Bundle
 from chatbot.answering.rank import Ranker
 from chatbot.database import in_database
 from chatbot.desk import Desk
-from chatbot.engine.encoder import Vectors
+from chatbot.engine.arrays import Vectors
 from chatbot.engine.index import Entry, Index
 from chatbot.models import Conversation, Event
 from chatbot.serving import NotServed, Serving
@@ -26,6 +28,11 @@ ENTRIES = [
     Entry(key="payment", questions=("payment",), answer="By card."),
 ]
 VECTORS = np.eye(3, dtype=np.float32)
+
+
+@functools.cache
+def detector() -> Detector:
+    return Detector()
 
 
 class PausableEngine:
@@ -43,6 +50,9 @@ class PausableEngine:
         if self.failures:
             raise self.failures.pop(0)
         return VECTORS[[entry.key for entry in ENTRIES].index(text)]
+
+    async def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return np.stack([await self.embed_query(text) for text in texts])
 
     def tokens(self, texts: list[str]) -> list[list[int]]:
         return [[ord(text[0])] for text in texts]
@@ -73,6 +83,12 @@ class PausableServing:
 
     def running_engine(self) -> PausableEngine:
         return self.engine
+
+    def others(self, profile_id: int) -> tuple[Bundle, ...]:
+        return ()
+
+    def running_detector(self) -> Detector:
+        return detector()
 
     def bundle(self, profile_id: int) -> Bundle:
         if not self.served or profile_id != self._bundle.profile_id:

@@ -13,7 +13,7 @@ from django.db import OperationalError
 
 from chatbot import desk as desk_module
 from chatbot import services
-from chatbot.answering import pipeline
+from chatbot.answering import routing
 from chatbot.answering.events import Answer, Delta, Question
 from chatbot.database import in_database
 from chatbot.desk import Desk
@@ -108,8 +108,8 @@ async def test_stop_keeps_what_was_shown_and_marks_it(chat: Chat, monkeypatch: p
         await asyncio.Event().wait()
         yield Answer(outcome="answered", text="Thirty days. Free of charge.", lang="en-US", model="fake@1")
 
-    monkeypatch.setattr(pipeline, "answer", half_spoken)
-    question = await chat.ask("returns")
+    monkeypatch.setattr(routing, "answer", half_spoken)
+    question = await chat.ask("returns?")
     await until(lambda: chat.ear.deltas)
     chat.stop()
     chat.stop()

@@ -237,7 +237,7 @@ def test_answered_messages_are_never_claimed_and_old_ones_come_first() -> None:
     posted = [ask(conversation) for _ in range(4)]
     reply(conversation, posted[1])
     assert [event.seq for event in services.turns_claim(node=NODE, limit=2)] == [1, 3]
-    services.turn_release(conversation_id=conversation.pk, seq=3)
+    services.turns_release(conversation_id=conversation.pk, seqs=[3])
     assert [event.seq for event in services.turns_claim(node=OTHER_NODE)] == [1, 3, 4]
 
 

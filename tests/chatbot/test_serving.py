@@ -248,13 +248,22 @@ def test_a_profile_without_faq_is_served_and_declines(serving: Serving) -> None:
     assert answer_to("Can I return an item?", serving, profile).outcome == "declined"
 
 
-def test_one_profile_can_be_served_alone(serving: Serving, profile: LocaleProfile) -> None:
-    other = make_profile("demo", "de-DE")
+def test_one_tenant_can_be_served_alone(serving: Serving, profile: LocaleProfile) -> None:
+    sibling, stranger = make_profile("demo", "de-DE"), make_profile("other", "de-DE")
     serving.refresh_changed()
     serving.refresh_changed(only=profile.pk)
     serving.bundle(profile.pk)
+    assert [other.profile_id for other in serving.others(profile.pk)] == [sibling.pk]
     with pytest.raises(NotServed):
-        serving.bundle(other.pk)
+        serving.bundle(stranger.pk)
+
+
+def test_the_other_locales_of_a_tenant_are_its_own(serving: Serving, profile: LocaleProfile) -> None:
+    sibling = make_profile("demo", "de-DE")
+    make_profile("other", "fr-FR")
+    serving.refresh_changed()
+    assert [other.profile_id for other in serving.others(profile.pk)] == [sibling.pk]
+    assert serving.others(-1) == ()
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -303,3 +312,19 @@ def test_a_running_server_hears_of_edits_and_holds_its_lock(
         "SELECT pg_try_advisory_lock(%s, %s)", [NODE_LOCK, serving.node]
     ).fetchone()
     assert taken == (True,)
+
+
+def test_an_edit_of_the_profile_changes_synonyms_and_thresholds_without_embedding(
+    serving: Serving, profile: LocaleProfile, embedded: list[str]
+) -> None:
+    serving.refresh_changed()
+    embedded.clear()
+    before = serving.bundle(profile.pk)
+    profile.synonyms, profile.max_wrong_percent = {"shipping": ["haulage"]}, 2
+    services.profile_store(profile=profile, actor="test")
+    answer = answer_to("How much is haulage?", serving, profile)
+    after = serving.bundle(profile.pk)
+    assert answer.sources[0].key == "shipping"
+    assert after.ranker == Ranker.allowing(2)
+    assert after.ranker.answer_from > before.ranker.answer_from
+    assert embedded == []

@@ -15,7 +15,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from chatbot import tasks, vector_work
+from chatbot import suites, tasks, vector_work
 from chatbot.admin import upload_pages, upload_progress
 from chatbot.engine.runtime import Engine
 from chatbot.models import QuestionVector, UploadVector, VectorWork
@@ -78,9 +78,9 @@ def upload_of(profile: LocaleProfile, data: bytes) -> FaqUpload:
 
 
 def test_an_upload_is_checked_and_compared(profile: LocaleProfile) -> None:
-    models.TestQuestion.objects.create(profile=profile, text="Habt ihr Gutscheine?", expected_key="gifts")
+    models.TestQuestion.objects.create(profile=profile, text="Habt ihr Gutscheine?", expected_keys=["gifts"])
     models.TestQuestion.objects.create(
-        profile=profile, text="Wie teuer ist das Porto?", expected_key="shipping"
+        profile=profile, text="Wie teuer ist das Porto?", expected_keys=["shipping"]
     )
     data = csv_file(
         ("gifts", "Gibt es bei euch Gutscheine?", "Habt ihr Gutscheine", "Ja, ab zehn Euro."),
@@ -176,6 +176,26 @@ def test_a_stalled_job_gives_way_to_the_same_that_waits(profile: LocaleProfile) 
     run_jobs()
     assert QuestionVector.objects.count() == TEXTS
     assert not ProcrastinateJob.objects.filter(status__in=["todo", "doing"]).exists()
+
+
+def test_a_look_for_stalled_jobs_that_died_keeps_no_later_one_from_looking(profile: LocaleProfile) -> None:
+    tasks.defer_vectors(profile.pk)
+    app.configure_task("chatbot.tasks.stalled_retry").defer(timestamp=0)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL")
+    app.configure_task("chatbot.tasks.stalled_retry").defer(timestamp=10)
+    run_jobs()
+    run_jobs()
+    assert QuestionVector.objects.count() == TEXTS
+    assert not ProcrastinateJob.objects.filter(status__in=["todo", "doing"]).exists()
+
+
+def test_a_check_whose_job_died_once_it_was_stored_is_compared_too(profile: LocaleProfile) -> None:
+    upload = upload_of(profile, csv_file(("gifts", "Gibt es Gutscheine?", "", "Ja.")))
+    uploads.upload_check(upload_id=upload.pk)
+    run_jobs()
+    upload.refresh_from_db()
+    assert (upload.state, upload.compared) == (State.READY, True)
 
 
 def test_a_job_that_fails_is_tried_again_and_then_given_up(profile: LocaleProfile) -> None:
@@ -325,3 +345,43 @@ def test_the_worker_and_the_site_can_compute_side_by_side(node: Serving, profile
     worker.join(120)
     run_jobs()
     until(lambda: len(node.bundle(profile.pk).index) == 303)
+
+
+def test_a_suite_is_answered_by_the_worker(profile: LocaleProfile) -> None:
+    make_profile("demo", "en-US")
+    models.TestQuestion.objects.create(
+        profile=profile, text="Was kostet der Versand?", expected_keys=["shipping"]
+    )
+    models.TestQuestion.objects.create(
+        profile=profile, text="Kann ich etwas zurückgeben?", expected_keys=["shipping"]
+    )
+    run = suites.run_open(profile=profile, actor="lena")
+    tasks.defer_suite(run.pk)
+    tasks.defer_suite(run.pk)
+    assert waiting() == ["suite_answer"]
+    run_jobs()
+    run.refresh_from_db()
+    profile.refresh_from_db()
+    assert (run.state, run.done, run.revision) == ("finished", 2, profile.faq_revision)
+    assert [result.verdict for result in run.results.all()] == ["right", "wrong_answer"]
+    assert run.figures["right"][0] == 0.5
+    # Asked for once more, a finished run stays as it is.
+    tasks.defer_suite(run.pk)
+    run_jobs()
+    finished_at = run.finished_at
+    run.refresh_from_db()
+    assert run.finished_at == finished_at
+
+
+def test_a_suite_that_cannot_be_answered_is_given_up(
+    profile: LocaleProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "RETRY_SECONDS", (0,))
+    models.TestQuestion.objects.create(profile=profile, text="x")
+    run = suites.run_open(profile=profile, actor="lena")
+    LocaleProfile.objects.update(is_active=False)
+    tasks.defer_suite(run.pk)
+    run_jobs()
+    run_jobs()
+    run.refresh_from_db()
+    assert run.state == "failed"

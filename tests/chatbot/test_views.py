@@ -209,3 +209,21 @@ def test_health_is_bad_until_the_faq_has_been_read(client: Client, monkeypatch: 
     monkeypatch.setattr(serving, "is_ready", lambda: True)
     response = client.get("/health")
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+def test_each_locale_offers_to_go_on_in_its_own_language(client: Client, shop: list[LocaleProfile]) -> None:
+    config = config_of(client.get("/shop/de-DE/").content.decode())
+    locales = config["locales"]
+    assert isinstance(locales, list)
+    offered = {each["locale"]: each for each in locales}
+    assert set(offered) == {profile.locale for profile in shop}
+    assert (offered["ar-SA"]["dir"], offered["ar-SA"]["name"]) == ("rtl", "العربية")
+    assert "Deutsch" in offered["de-DE"]["go_on"]
+    assert "日本語" in offered["ja-JP"]["go_on"]
+
+
+def test_the_page_knows_the_sentence_above_a_foreign_answer(
+    client: Client, shop: list[LocaleProfile]
+) -> None:
+    LocaleProfile.objects.filter(locale="de-DE").update(phrases={"foreign_answer": "Nur auf Englisch:"})
+    assert config_of(client.get("/shop/de-DE/").content.decode())["foreign_answer"] == "Nur auf Englisch:"

@@ -9,7 +9,7 @@ import pytest
 from babel import Locale
 from babel.numbers import get_territory_currencies
 
-from customers import culture
+from customers import culture, question_file
 from customers.demo.load import DEFAULT_LOCALE, FOLDER, SLUG, demo_load, profile_drafts
 from customers.faq_upload import read_drafts
 from customers.models import SMALLTALK_CATEGORY, AuditRecord, FaqEntry, LocaleProfile
@@ -186,3 +186,17 @@ def test_loading_twice_is_loading_once() -> None:
     assert AuditRecord.objects.filter(action="faq_import").count() == imports
     edited.refresh_from_db()
     assert edited.persona_name == profiles()["de-DE"].values["persona_name"]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_test_questions_are_the_locales_own(locale: str) -> None:
+    path = FOLDER / "questions" / f"{locale}.csv"
+    rows = question_file.read(path.read_bytes(), filename=path.name, languages=[culture.language_of(locale)])
+    assert len(rows) >= 6
+    assert any(not row.expected_keys for row in rows), "one that must be declined"
+    wordings = {text.casefold() for draft in faq(locale).values() for text in draft.questions}
+    for row in rows:
+        assert row.text.casefold() not in wordings
+        assert set(row.expected_keys) <= faq(row.lang or locale).keys()
+        if not row.lang and locale in SCRIPTS:
+            assert share_in_script(row.text, SCRIPTS[locale]) > 0.9

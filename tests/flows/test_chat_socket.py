@@ -265,3 +265,44 @@ async def test_a_hundred_sockets_at_once(server: RunningServer) -> None:
 
     languages = await asyncio.gather(*(one(number) for number in range(100)))
     assert languages == [("en-US", "ja-JP", "ar-SA")[number % 3] for number in range(100)]
+
+
+async def test_a_question_in_three_messages_is_answered_once_and_replayed_so(server: RunningServer) -> None:
+    async with chat(server.port) as visitor:
+        token = (await visitor.hello())["token"]
+        for text in ("hi", "so i ordered a lamp", "how do I cancel my order?"):
+            await visitor.say(text)
+            await visitor.send(type="typing")
+        answer = await visitor.until("message", role="bot")
+        assert (answer["reply_to"], answer["joined"], answer["outcome"]) == (3, [1, 2], "answered")
+        assert answer["sources"][0]["faq"] == "cancel-order"
+        deltas = [frame for frame in visitor.frames if frame["type"] == "delta"]
+        assert {frame["reply_to"] for frame in deltas} == {3}
+        assert "".join(frame["text"] for frame in deltas) == answer["text"]
+    async with chat(server.port) as again:
+        await again.hello(token=token)
+        replayed = await again.until("message", role="bot")
+        assert replayed["joined"] == [1, 2]
+
+
+async def test_a_conversation_is_remembered_across_a_resume(server: RunningServer) -> None:
+    async with chat(server.port) as visitor:
+        token = (await visitor.hello())["token"]
+        asked = await visitor.ask("gift card")
+        assert asked["outcome"] == "clarify"
+    async with chat(server.port) as again:
+        await again.hello(token=token, last_seq=asked["seq"])
+        chosen = await again.ask("the second one please")
+        assert [source["faq"] for source in chosen["sources"]] == [asked["suggestions"][1]["faq"]]
+        other = await again.ask("no, the other one")
+        assert other["sources"][0]["faq"] != chosen["sources"][0]["faq"]
+        assert other["sources"][0]["faq"] in {choice["faq"] for choice in asked["suggestions"]}
+
+
+async def test_two_questions_in_one_message_get_both_approved_texts(server: RunningServer) -> None:
+    async with chat(server.port) as visitor:
+        await visitor.hello()
+        answer = await visitor.ask("How much does shipping cost? And when will I get my refund?")
+        assert [source["faq"] for source in answer["sources"]] == ["shipping-cost", "refund-time"]
+        assert answer["composed"] == "verbatim"
+        assert answer["html"].count("<p><strong>") >= 2

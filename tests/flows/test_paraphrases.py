@@ -20,14 +20,14 @@ def questions(folder: str, locale: str) -> list[dict[str, Any]]:
 async def missed_in(server: RunningServer, locale: str) -> list[tuple[str, list[str], str, list[str]]]:
     """Return the questions whose FAQ is neither the answer nor what is asked back with first."""
     missed = []
-    async with chat(server.port, locale=locale) as visitor:
-        await visitor.hello()
-        for question in questions("paraphrases", locale):
+    for question in questions("paraphrases", locale):
+        async with chat(server.port, locale=locale) as visitor:
+            await visitor.hello()
             answer = await visitor.ask(question["text"])
-            assert answer["lang"] == locale
-            given = [named["faq"] for named in answer["sources"] or answer["suggestions"]]
-            if not given or given[0] not in question["relevant"]:
-                missed.append((question["text"], list(question["relevant"]), answer["outcome"], given))
+        assert answer["lang"] == locale
+        given = [named["faq"] for named in answer["sources"] or answer["suggestions"]]
+        if not given or given[0] not in question["relevant"]:
+            missed.append((question["text"], list(question["relevant"]), answer["outcome"], given))
     return missed
 
 

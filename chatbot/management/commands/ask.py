@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chatbot.answering.events import Answer, Question
 from chatbot.answering.frame import render_markdown
-from chatbot.answering.pipeline import decide
+from chatbot.answering.routing import decide
 from customers.models import LocaleProfile
 
 
@@ -41,10 +41,15 @@ class Command(BaseCommand):
         serving.start(listen=False)
         try:
             serving.refresh_changed(only=profile.pk)
-            bundle = serving.bundle(profile.pk)
             for text in options["text"]:
                 answer = asyncio.run(
-                    decide(Question(text=text), bundle=bundle, encoder=serving.running_engine())
+                    decide(
+                        Question(text=text),
+                        home=serving.bundle(profile.pk),
+                        others=serving.others(profile.pk),
+                        encoder=serving.running_engine(),
+                        detector=serving.running_detector(),
+                    )
                 )
                 self.stdout.write(
                     json.dumps(_event(answer, profile.tenant.image_hosts), ensure_ascii=False)
@@ -69,13 +74,15 @@ def _event(answer: Answer, image_hosts: Sequence[str]) -> dict[str, object]:
         "sources": [{"faq": s.key, "question": s.question, "score": s.score} for s in answer.sources],
         "suggestions": [{"faq": s.key, "question": s.question} for s in answer.suggestions],
         "model": answer.model,
+        "switch": answer.switch or None,
     }
 
 
 def _lines(answer: Answer) -> str:
     """Return the answer for a person to read."""
     confidence = "" if answer.confidence is None else f" {answer.confidence:.0%}"
-    lines = [f"[{answer.outcome}{confidence}] {answer.text}"]
+    offer = f", offers {answer.switch}" if answer.switch else ""
+    lines = [f"[{answer.outcome}{confidence}, {answer.lang}{offer}] {answer.text}"]
     lines += [f"  source: {source.key}: {source.question}" for source in answer.sources]
     lines += [f"  suggestion: {choice.key}: {choice.question}" for choice in answer.suggestions]
     return "\n".join(lines)

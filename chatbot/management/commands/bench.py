@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-SUITE = ("embed", "chat")
+SUITE = ("embed", "answer", "chat", "upload")
 
 
 class Command(BaseCommand):

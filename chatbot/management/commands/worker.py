@@ -2,12 +2,16 @@
 
 import os
 from argparse import ArgumentParser
+from collections.abc import Callable
 
 from django.core.management.base import BaseCommand
+from django.db import close_old_connections
+from procrastinate import JobContext
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.worker import Worker
 
-from chatbot import supervisor
+from chatbot import supervisor, tasks
 
 # One long job, a training run, must not keep the short ones waiting.
 CONCURRENT_JOBS = 3
@@ -18,6 +22,8 @@ STOP_SECONDS = 5.0
 
 class Command(BaseCommand):
     help = "Run background jobs. `serve` starts one worker itself; more of them may run anywhere."
+    # They import the whole site, and with it torch: 190 MB that no job may ever need.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -36,4 +42,13 @@ class Command(BaseCommand):
                 concurrency=CONCURRENT_JOBS,
                 shutdown_graceful_timeout=STOP_SECONDS,
                 delete_jobs="successful",
+                update_heartbeat_interval=tasks.HEARTBEAT_SECONDS,
+                stalled_worker_timeout=tasks.STALLED_SECONDS,
+                task_middleware=[_with_live_connection],
             )
+
+
+def _with_live_connection(work: Callable[[], object], _context: JobContext, _worker: Worker) -> object:
+    """Do a job's work in a thread whose database connection may have died since its last job."""
+    close_old_connections()
+    return work()

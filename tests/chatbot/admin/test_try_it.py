@@ -1,11 +1,14 @@
 """Try it and the search by meaning, with the real model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from chatbot.admin.explain import CandidateShown, Why
+from chatbot.admin.marking import Part
 from chatbot.answering.rank import SIGNALS
 from chatbot.engine.errors import EngineOverloaded
 from chatbot.serving import serving
@@ -46,53 +49,70 @@ def shop(serve: Callable[[], None]) -> dict[str, LocaleProfile]:
     return profiles
 
 
-def ask(client: Client, profile: LocaleProfile, text: str, **draft: str) -> dict[str, object]:
+def ask(client: Client, profile: LocaleProfile, text: str, **draft: str) -> tuple[dict[str, Any], Why]:
+    """Return what the endpoint sends, and the explanation in it."""
     response = client.post(ASK, {"profile": profile.pk, "text": text, **draft})
     assert response.status_code == 200, response.content
-    found: dict[str, object] = response.json()
-    return found
+    return response.json(), response.context["why"]
+
+
+def best_of(why: Why) -> CandidateShown:
+    return why.found[0].candidates[0]
+
+
+def joined(parts: Sequence[Part], *, marked: bool = False) -> str:
+    return "".join(part.text for part in parts if part.marked or not marked)
 
 
 def test_what_is_found_is_shown_with_its_reasons(
     login: Callable[..., Client], shop: dict[str, LocaleProfile]
 ) -> None:
-    found = ask(login(demo="support"), shop["en-US"], "Can I RETURN the item I bought?")
-    best = found["candidates"][0]  # type: ignore[index]
-    assert (best["key"], best["question"]) == ("returns", "Can I return an item?")
+    sent, why = ask(login(demo="support"), shop["en-US"], "Can I RETURN the item I bought?")
+    best = best_of(why)
+    assert (best.key, best.question) == ("returns", "Can I return an item?")
     entry = FaqEntry.objects.get(profile=shop["en-US"], key="returns")
-    assert best["url"] == reverse("admin:customers_faqentry_change", args=[entry.pk])
-    assert len(best["signals"]) == len(SIGNALS)
-    assert "".join(part["text"] for part in best["matched"]) == "Can I return an item?"
-    assert "return" in " ".join(part["text"] for part in best["matched"] if part["marked"])
-    assert "RETURN" in " ".join(part["text"] for part in found["asked"] if part["marked"])  # type: ignore[attr-defined]
-    probabilities = [candidate["probability"] for candidate in found["candidates"]]  # type: ignore[attr-defined]
+    assert best.url == reverse("admin:customers_faqentry_change", args=[entry.pk])
+    assert len(best.signals) == len(SIGNALS)
+    assert 99 <= sum(signal.share for signal in best.signals) <= 101
+    assert joined(best.matched) == "Can I return an item?"
+    assert "return" in joined(best.matched, marked=True)
+    assert "RETURN" in joined(why.found[0].read, marked=True)
+    probabilities = [candidate.probability for candidate in why.found[0].candidates]
     assert probabilities == sorted(probabilities, reverse=True)
-    assert found["outcome"] in {"answered", "clarify"}
-    assert found["draft"] is False
+    assert why.outcome in {"answered", "clarify"}
+    assert "<mark>" in sent["html"]
+    assert reverse("knowledge:alternate") in sent["html"]
 
 
 def test_words_are_marked_in_scripts_without_spaces(
     login: Callable[..., Client], shop: dict[str, LocaleProfile]
 ) -> None:
-    found = ask(login(demo="support"), shop["ja-JP"], "返品したい")
-    best = found["candidates"][0]  # type: ignore[index]
-    assert best["key"] == "returns"
-    assert "".join(part["text"] for part in best["matched"]) in {"返品はできますか？", "商品を返したい"}
-    assert any(part["marked"] for part in best["matched"])
-    assert "".join(part["text"] for part in found["asked"]) == "返品したい"  # type: ignore[attr-defined]
+    _sent, why = ask(login(demo="support"), shop["ja-JP"], "返品したい")
+    best = best_of(why)
+    assert best.key == "returns"
+    assert joined(best.matched) in {"返品はできますか？", "商品を返したい"}
+    assert joined(best.matched, marked=True)
+    assert joined(why.found[0].read) == "返品したい"
 
 
 def test_the_answer_is_the_one_a_customer_would_get(
     login: Callable[..., Client], shop: dict[str, LocaleProfile]
 ) -> None:
     client = login(demo="support")
-    found = ask(client, shop["en-US"], "Can I return an item?")
-    event: dict[str, object] = found["event"]  # type: ignore[assignment]
-    if found["outcome"] == "answered":
-        assert "<strong>30 days</strong>" in str(event["html"])
-        assert event["suggestions"] == [{"faq": "hours", "question": "When are you open?"}]
-    declined = ask(client, shop["en-US"], "!!! 🎉")
-    assert (declined["outcome"], declined["candidates"]) == ("declined", [])
+    sent, why = ask(client, shop["en-US"], "Can I return an item?")
+    assert why.outcome == "answered"
+    assert "<strong>30 days</strong>" in sent["event"]["html"]
+    assert sent["event"]["suggestions"] == [{"faq": "hours", "question": "When are you open?"}]
+    assert "Word for word an approved question" in {signal.label for signal in best_of(why).signals}
+    _sent, declined = ask(client, shop["en-US"], "!!! 🎉")
+    assert (declined.outcome, list(declined.found)) == ("declined", [])
+    assert "no words" in declined.nothing
+
+
+def test_what_a_visitor_wrote_is_text(login: Callable[..., Client], shop: dict[str, LocaleProfile]) -> None:
+    sent, _why = ask(login(demo="support"), shop["en-US"], "return <img src=x onerror=alert(1)> an item")
+    assert "<img" not in sent["html"]
+    assert "&lt;" in sent["html"]
 
 
 def test_a_draft_is_tried_without_being_stored(
@@ -103,17 +123,22 @@ def test_a_draft_is_tried_without_being_stored(
         "draft": "1", "key": "", "question": "Do you deliver pizza?", "alternates": "pizza\nhot food",
         "answer": "*No*.", "follow_ups": "hours",
     }  # fmt: skip
-    before = ask(client, profile, "can you bring me a pizza")
-    found = ask(client, profile, "can you bring me a pizza", **draft)
-    best = found["candidates"][0]  # type: ignore[index]
-    assert found["draft"] is True
-    assert (best["question"], best["is_draft"], best["url"]) == ("Do you deliver pizza?", True, "")
-    assert "Do you deliver pizza?" not in str(before["candidates"])
+    before, _why = ask(client, profile, "can you bring me a pizza")
+    sent, why = ask(client, profile, "can you bring me a pizza", **draft)
+    best = best_of(why)
+    assert "this draft" in sent["html"]
+    assert (best.question, best.is_draft, best.is_gone, best.url) == (
+        "Do you deliver pizza?",
+        True,
+        False,
+        "",
+    )
+    assert "Do you deliver pizza?" not in before["html"]
     assert not FaqEntry.objects.filter(questions__text__contains="pizza").exists()
-    assert "Do you deliver pizza?" not in str(ask(client, profile, "can you bring me a pizza")["candidates"])
+    assert "Do you deliver pizza?" not in ask(client, profile, "can you bring me a pizza")[0]["html"]
     # An edit stands in the place of the entry it edits.
-    edited = ask(client, profile, "Can I return an item?", **draft | {"key": "returns"})
-    assert "Can I return an item?" not in str(edited["candidates"])
+    _sent, edited = ask(client, profile, "Can I return an item?", **draft | {"key": "returns"})
+    assert "Can I return an item?" not in {candidate.question for candidate in edited.found[0].candidates}
 
 
 def test_what_cannot_be_tried_is_said_in_words(

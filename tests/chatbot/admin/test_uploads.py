@@ -250,13 +250,13 @@ def test_test_questions_are_kept_by_their_tenant(
     other = make_profile("other")
     client = login(demo="support")
     add = screen("testquestion", "add")
-    form = {"profile": str(profile.pk), "text": "Was kostet  Porto?", "expected_key": "shipping"}
-    assert client.post(add, {**form, "expected_key": "nowhere"}).status_code == 200
+    form = {"profile": str(profile.pk), "text": "Was kostet  Porto?", "expected_keys": "shipping"}
+    assert client.post(add, {**form, "expected_keys": "nowhere"}).status_code == 200
     assert client.post(add, {**form, "profile": str(other.pk)}).status_code == 200
     assert not Trial.objects.exists()
     assert client.post(add, form).status_code == 302
     question = Trial.objects.get()
-    assert (question.text, question.expected_key) == ("Was kostet Porto?", "shipping")
+    assert (question.text, question.expected_keys) == ("Was kostet Porto?", ["shipping"])
     assert client.post(screen("testquestion", "delete", question.pk), {"post": "yes"}).status_code == 302
     assert not Trial.objects.exists()
     assert FaqEntry.objects.exists()

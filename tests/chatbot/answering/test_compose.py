@@ -50,9 +50,33 @@ def test_a_long_answer_is_split_in_linear_time() -> None:
 )
 def test_an_approved_text_is_said_as_it_is(category: str, outcome: str) -> None:
     entry = Entry(key="returns", questions=("Returns?",), answer="**Yes**, 30 days. ", category=category)
-    answer = compose.approved(entry, source=SOURCE, suggestions=[SOURCE], lang="en-US", model="m")
+    answer = compose.approved([entry], sources=[SOURCE], suggestions=[SOURCE], lang="en-US", model="m")
     assert (answer.text, answer.outcome, answer.composed) == ("**Yes**, 30 days. ", outcome, "verbatim")
     assert (answer.confidence, answer.sources, answer.suggestions) == (0.8, (SOURCE,), (SOURCE,))
+
+
+def test_two_approved_texts_stand_one_below_the_other_under_their_questions() -> None:
+    entries = [
+        Entry(key="returns", questions=("Returns?",), answer="**Yes**, 30 days."),
+        Entry(key="cost", questions=("What do *you* [charge]?",), answer="- $5\n- $9"),
+    ]
+    other = Source(key="cost", question="What do *you* [charge]?", score=0.6)
+    answer = compose.approved(entries, sources=[SOURCE, other], suggestions=[], lang="en-US", model="m")
+    assert answer.text == (
+        "**Returns?**\n\n**Yes**, 30 days.\n\n**What do \\*you\\* \\[charge\\]?**\n\n- $5\n- $9"
+    )
+    assert (answer.outcome, answer.composed) == ("answered", "verbatim")
+    assert (answer.sources, answer.confidence) == ((SOURCE, other), 0.6)
+
+
+def test_only_approved_texts_are_streamed() -> None:
+    entry = Entry(key="hello", questions=("Hi",), answer="Hello! What is it?", category="smalltalk")
+    hello = compose.approved([entry], sources=[SOURCE], suggestions=[], lang="en-US", model="m")
+    assert list(compose.stream(hello)) == []
+    assert list(compose.stream(compose.decline(manners=manners(), model="m", confidence=None))) == []
+    entry = Entry(key="returns", questions=("Returns?",), answer="Yes. Thirty days.")
+    returns = compose.approved([entry], sources=[SOURCE], suggestions=[], lang="en-US", model="m")
+    assert list(compose.stream(returns)) == ["Yes. ", "Thirty days."]
 
 
 def test_asking_back_offers_the_choices_and_rests_on_none() -> None:

@@ -1,6 +1,7 @@
 """The path of one question, with the vectors of a few known texts in place of a model."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from chatbot.answering.events import Answer, Delta, Question
 from chatbot.answering.pipeline import Bundle
 from chatbot.answering.rank import Ranker
 from chatbot.answering.retrieve import build_index
-from chatbot.engine.encoder import Kind, Vectors
+from chatbot.engine.arrays import Kind, Vectors
 from chatbot.engine.errors import EngineFailed, EngineOverloaded
 from chatbot.engine.index import Entry
 from tests.chatbot.answering.bundles import manners
@@ -36,6 +37,7 @@ class WordEncoder:
     def __init__(self) -> None:
         self.words: dict[str, int] = {}
         self.asked: list[str] = []
+        self.batches: list[list[str]] = []
         self.failure: Exception | None = None
 
     def embed(self, texts: list[str], _kind: Kind = "query") -> Vectors:
@@ -52,6 +54,10 @@ class WordEncoder:
             raise self.failure
         vector: Vectors = self.embed([text])[0]
         return vector
+
+    async def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        self.batches.append(list(texts))
+        return np.stack([await self.embed_query(text) for text in texts])
 
     def tokens(self, texts: list[str]) -> list[list[int]]:
         return [

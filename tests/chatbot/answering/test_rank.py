@@ -9,6 +9,8 @@ import pytest
 from chatbot.answering.rank import (
     CONTEXT,
     SIGNALS,
+    VERBATIM_PROBABILITY,
+    Candidate,
     Ranker,
     RankerError,
     Weights,
@@ -81,6 +83,45 @@ def test_an_approved_question_word_for_word_wins() -> None:
     assert candidates[0].probability >= 0.99
 
 
+def ranked(*probabilities: float) -> list[Candidate]:
+    return [
+        Candidate(entry=number, matched=0, score=0.0, probability=probability)
+        for number, probability in enumerate(probabilities)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "outcome"),
+    [
+        ((), "declined"),
+        ((0.1, 0.09), "declined"),
+        ((0.4, 0.05), "clarify"),
+        ((0.7, 0.1), "answered"),
+        ((0.62, 0.33), "clarify"),
+        ((0.62, 0.3), "answered"),
+        ((0.99,), "answered"),
+    ],
+)
+def test_outcomes(probabilities: tuple[float, ...], outcome: str) -> None:
+    assert Ranker(answer_from=0.6, clarify_from=0.2).outcome(ranked(*probabilities)) == outcome
+
+
+def test_the_fewer_answers_may_be_wrong_the_higher_the_threshold() -> None:
+    thresholds = [Ranker.allowing(percent).answer_from for percent in (1, 2, 5, 10, 20, 50)]
+    assert thresholds == sorted(thresholds, reverse=True)
+    assert 0.5 == thresholds[-1] < thresholds[0] < VERBATIM_PROBABILITY
+    assert {Ranker.allowing(percent).clarify_from for percent in (1, 50)} == {
+        Ranker.allowing(10).clarify_from
+    }
+
+
+def test_the_surest_reading_counts_and_of_equals_the_first() -> None:
+    weak, sure = signals([0.2, 0.1]), signals([0.1, 0.9])
+    assert Ranker().surest([weak, sure]) == (1, Ranker().rank(sure))
+    assert Ranker().surest([sure, sure])[0] == 0
+    assert Ranker().surest([signals([])]) == (0, [])
+
+
 def test_shares_add_up_to_the_score() -> None:
     found = signals([0.1, 0.7, 0.4])
     shares = Ranker().shares(found)
@@ -109,6 +150,7 @@ def test_weights_survive_their_file() -> None:
     assert (again.fusion == weights.fusion).all()
     assert (again.nothing == weights.nothing).all()
     assert again.calibrator == weights.calibrator
+    assert again.risk == weights.risk
     found = signals([0.3, 0.2])
     assert Ranker(weights=again).rank(found) == Ranker(weights=weights).rank(found)
 

@@ -12,6 +12,7 @@ from chatbot.answering.retrieve import (
     lexical,
     make_index,
     prepare,
+    readings,
     search,
     text_digest,
 )
@@ -64,6 +65,39 @@ def test_has_words() -> None:
 
 def test_lexical_makes_spellings_equal() -> None:
     assert lexical("  Où est ma COMMANDE ?") == lexical("ou est ma commande")
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("where is my order 😭😭", "where is my order"),
+        ("🙏🏽 मेरा ऑर्डर ❤️", "मेरा ऑर्डर"),
+        ("返品したい👨‍👩‍👧です", "返品したい です"),
+        ("20 °C → 30 € #1", "20 °C → 30 € #1"),
+        ("👍", "👍"),
+    ],
+)
+def test_pictures_beside_words_change_nothing(index: Index, text: str, read: str) -> None:
+    assert readings(text, index) == (read,)
+
+
+def test_synonyms_are_searched_for(encoder: LocalEncoder) -> None:
+    texts = [index_texts(entry) for entry in ENTRIES]
+    made = make_index(
+        ENTRIES,
+        questions=encoder.embed([question for questions, _ in texts for question in questions], "query"),
+        passages=encoder.embed([passage for _, passage in texts], "passage"),
+        tokenize=encoder.tokenize,
+        synonyms={"return": ["RMA"], "cards": ["plastic"]},
+    )
+    assert readings("need an rma", made) == ("need an rma", "need an return")
+    asked = readings("do you take plastic", made)
+    found = [
+        search(made, text, encoder.embed([text], "query")[0], tokenize=encoder.tokenize) for text in asked
+    ]
+    place, candidates = Ranker().surest(found)
+    assert (place, made.entries[candidates[0].entry].key) == (1, "pay")
+    assert candidates[0].probability > Ranker().rank(found[0])[0].probability
 
 
 def test_a_digest_tells_kinds_apart() -> None:

@@ -7,8 +7,9 @@ from concurrent.futures import wait
 import numpy as np
 import pytest
 
+from chatbot.engine.arrays import Kind
 from chatbot.engine.batcher import Batcher, TextEncoder
-from chatbot.engine.encoder import Encoder, Kind
+from chatbot.engine.encoder import Encoder
 from chatbot.engine.errors import EngineFailed, EngineOverloaded, EngineStopped
 
 
