@@ -4,7 +4,7 @@ import datetime as dt
 import zoneinfo
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import Q
 from django.utils import timezone
@@ -25,6 +25,10 @@ class EntryTexts:
     questions: tuple[bytes, ...]
     passage: bytes
 
+    def needs(self) -> list[tuple[int, bytes]]:
+        """Return the texts of this entry that need a vector."""
+        return [(self.entry_id, digest) for digest in (*self.questions, self.passage)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class FaqTexts:
@@ -35,7 +39,11 @@ class FaqTexts:
 
     def wanted(self) -> set[tuple[int, bytes]]:
         """Return which entry needs the vector of which text."""
-        return {(it.entry_id, digest) for it in self.entries for digest in (*it.questions, it.passage)}
+        return {key for it in self.entries for key in it.needs()}
+
+    def having(self, known: set[tuple[int, bytes]]) -> "FaqTexts":
+        """Return the part of the FAQ whose entries have all their vectors among the `known`."""
+        return replace(self, entries=tuple(it for it in self.entries if known.issuperset(it.needs())))
 
 
 def today_of(profile: LocaleProfile) -> dt.date:

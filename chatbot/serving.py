@@ -9,7 +9,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +25,6 @@ from chatbot.answering.retrieve import make_index
 from chatbot.engine import weights
 from chatbot.engine.arrays import Vectors
 from chatbot.engine.errors import EngineStopped
-from chatbot.engine.index import Index
 from chatbot.engine.runtime import Engine
 from chatbot.faq_texts import FaqTexts
 from chatbot.services import NODE_LOCK
@@ -173,7 +172,7 @@ class Serving:
         before = self._bundles.get(profile.pk)
         self._days.setdefault(profile.pk, today)
         self._bundles[profile.pk] = (
-            self._empty(profile) if before is None else replace(before, manners=manners_of(profile))
+            self._partial(profile, today) if before is None else replace(before, manners=manners_of(profile))
         )
 
     def _is_waiting(self, profile: LocaleProfile, today: dt.date) -> bool:
@@ -245,6 +244,22 @@ class Serving:
         found = {(row.entry_id, row.digest): row.vector for row in stored}
         if not wanted <= found.keys():
             return None  # an entry went while it was read; its announcement is on the way
+        return self._bundle(profile, faq, found)
+
+    def _partial(self, profile: LocaleProfile, today: dt.date) -> Bundle:
+        """Return what a node serves that has just started, until the worker is done: the entries that have vectors."""
+        assert self.engine is not None
+        faq = faq_texts.read(profile_id=profile.pk, today=today)
+        ready = faq.having(vectors.stored_keys(profile_id=profile.pk, version=self.engine.version))
+        stored, _ = vectors.load(profile_id=profile.pk, version=self.engine.version, known=ready.wanted())
+        found = {(row.entry_id, row.digest): row.vector for row in stored}
+        return replace(self._bundle(profile, ready.having(set(found)), found), revision=NO_REVISION)
+
+    def _bundle(
+        self, profile: LocaleProfile, faq: FaqTexts, found: Mapping[tuple[int, bytes], Vectors]
+    ) -> Bundle:
+        """Index an FAQ whose vectors are all among the `found`."""
+        assert self.engine is not None
         dim = self.engine.encoder.dim
         index = make_index(
             [it.entry for it in faq.entries],
@@ -255,17 +270,6 @@ class Serving:
             tokenize=self.engine.tokens,
             synonyms=profile.synonyms,
         )
-        return self._bundle(profile, index)
-
-    def _empty(self, profile: LocaleProfile) -> Bundle:
-        """Return what serves a profile whose vectors are all still to come."""
-        assert self.engine is not None
-        none = _stack([], self.engine.encoder.dim)
-        index = make_index([], questions=none, passages=none, tokenize=self.engine.tokens)
-        return replace(self._bundle(profile, index), revision=NO_REVISION)
-
-    def _bundle(self, profile: LocaleProfile, index: Index) -> Bundle:
-        assert self.engine is not None
         return Bundle(
             profile_id=profile.pk,
             revision=profile.faq_revision,

@@ -314,6 +314,29 @@ def test_a_running_server_hears_of_edits_and_holds_its_lock(
     assert taken == (True,)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_node_that_starts_beside_a_waiting_upload_answers_what_it_can(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "start", lambda: None)
+    monkeypatch.setattr(engine, "stop", lambda: None)
+    monkeypatch.setattr(serving_module, "Engine", lambda *_, **__: engine)
+    profile = with_faq(make_profile("demo", "en-US"), RETURNS)
+    before = Serving()
+    before.engine = engine
+    before.refresh_changed()
+
+    with_faq(profile, SHIPPING)
+    monkeypatch.setattr(serving_module, "START_TEXTS", 0)  # whatever is new is the worker's
+    started = Serving()
+    started.start()
+    try:
+        assert list(started.bundle(profile.pk).index.by_key) == ["returns"]
+        assert started.bundle(profile.pk).revision == serving_module.NO_REVISION
+    finally:
+        started.stop()
+
+
 def test_an_edit_of_the_profile_changes_synonyms_and_thresholds_without_embedding(
     serving: Serving, profile: LocaleProfile, embedded: list[str]
 ) -> None:
