@@ -23,7 +23,7 @@ from chatbot import services
 from chatbot.answering import compose, events, routing
 from chatbot.answering.events import Answer, Delta, Turn
 from chatbot.answering.retrieve import prepare
-from chatbot.answering.utterance import cues_for, understand
+from chatbot.answering.utterance import cues_for, ends_as_question, understand
 from chatbot.database import in_database
 from chatbot.engine.errors import EngineError, EngineOverloaded
 from chatbot.models import Event
@@ -203,8 +203,10 @@ class Desk:
             until = min(loop.time() + hold, latest)
 
     def _join(self, turn: RunningTurn, following: RunningTurn) -> bool:
-        """Read a later message together with a turn, unless a button was pressed or it is a long burst already."""
+        """Read a later message together with a turn, unless both are questions or the burst is long already."""
         if following.chosen_key or following.profile_id != turn.profile_id or len(turn.seqs) >= LONGEST_BURST:
+            return False
+        if ends_as_question(turn.texts[-1]) and ends_as_question(following.texts[0]):
             return False
         turn.seqs += following.seqs
         turn.texts += following.texts

@@ -13,7 +13,7 @@ from django.utils import timezone
 from chatbot.answering import events
 from chatbot.answering.events import Answer, Question
 from chatbot.answering.pipeline import Bundle
-from chatbot.answering.retrieve import prepare
+from chatbot.answering.retrieve import readings
 from chatbot.answering.routing import LanguageDetector, decide
 from chatbot.engine.arrays import Vectors
 from chatbot.engine.runtime import Engine
@@ -171,7 +171,9 @@ def _begin(run: SuiteRun, bundle: Bundle, *, total: int) -> None:
 
 async def _answers(questions: Sequence[TestQuestion], served: Served) -> list[Answer]:
     lane = BulkLane(served.engine)
-    await lane.embed_queries([prepare(question.text) for question in questions])
+    await lane.embed_queries(
+        [text for asked in questions for text in readings(asked.text, served.home.index)]
+    )
     return [
         await decide(
             Question(text=question.text),

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from chatbot.admin import knowledge
 from chatbot.answering import events
+from chatbot.answering.decision import CHOICES
 from chatbot.answering.frame import event_frame, refused_images
-from chatbot.answering.pipeline import CHOICES
 from chatbot.models import Event
 from chatbot.strings import chat_strings
 from chatbot.views import send_policy

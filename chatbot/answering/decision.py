@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CHOICES = 3
 TOPIC_CANDIDATES = 8
-TOPIC_SHARE = 0.03
+TOPIC_SHARE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,12 @@ async def rank_all(texts: Sequence[str], *, bundle: "Bundle", encoder: "QueryEnc
         text = of_one[place]
         ranked.append(Ranked(text=text, candidates=candidates, signals=found[text]))
     return ranked
+
+
+def _of(best: Ranked, ranked: Ranked) -> float:
+    """Return what a ranking gives to the best candidate of another."""
+    entry = best.candidates[0].entry
+    return next((one.probability for one in ranked.candidates if one.entry == entry), 0.0)
 
 
 class Decision:
@@ -112,12 +118,15 @@ class Decision:
         share = dialogue.ellipsis(said) if context else 0.0
         along = self._along() if share >= dialogue.PLAUSIBLE else []
         pairs = dialogue.pairs(self._question.text, self._cues)
-        texts = [said.content, *lines, *along, *(part for pair in pairs for part in pair)]
+        halves = dialogue.halves(self._question.text, self._cues)
+        texts = [said.content, *lines, *along, *(part for pair in (*pairs, *halves) for part in pair)]
         ranked = dict(zip(texts, await self._rank(texts), strict=True))
-        alone = self._surest([ranked[text] for text in (said.content, *lines)])
-        for left, right in pairs:
-            if two := self._two(ranked[left], ranked[right], whole=ranked[said.content]):
+        whole = ranked[said.content]
+        for left, right in (*pairs, *halves):
+            about = None if (left, right) in pairs else whole
+            if two := self._two(ranked[left], ranked[right], about=about):
                 return two
+        alone = self._surest(whole, [ranked[text] for text in lines])
         if context is None:
             topic = self._topic(alone)
             return self._ask_back(topic) if topic else self._outcome(alone)
@@ -131,9 +140,9 @@ class Decision:
     # ---------------------------------------------------------------- readings
 
     def _lines(self) -> list[str]:
-        """Return the messages of a burst, each of which may be the question."""
-        lines = [prepare(line) for line in self._question.text.split("\n") if has_words(line)]
-        return lines if len(lines) > 1 else []
+        """Return the parts of a message, each of which may be the question: the lines of a burst, or sentences."""
+        parts = [part for part in map(prepare, self._question.text.split("\n")) if has_words(part)]
+        return [*(parts if len(parts) > 1 else []), *dialogue.amended(self._said, self._cues)]
 
     def _along(self) -> list[str]:
         """Return the content behind the question before it, and that question alone."""
@@ -165,10 +174,23 @@ class Decision:
         entry = self._bundle.index.by_key.get(key)
         return "" if entry is None else self._bundle.index.entries[entry].questions[0]
 
-    def _surest(self, ranked: Sequence[Ranked]) -> Ranked:
-        """Return the reading whose best candidate is the surest; small talk only if there is nothing else."""
-        serious = [one for one in ranked if one.candidates and not self._is_smalltalk(one.candidates[0])]
-        return max(serious or ranked, key=lambda one: one.probability)
+    def _surest(self, whole: Ranked, parts: Sequence[Ranked]) -> Ranked:
+        """Return the surest of the whole and its parts; small talk only if there is nothing else.
+
+        Where the whole and a part are both answered, though differently, what both hold likely counts.
+        """
+        read = [
+            one for one in (whole, *parts) if one.candidates and not self._is_smalltalk(one.candidates[0])
+        ]
+        if not read:
+            return max((whole, *parts), key=lambda one: one.probability)
+        surest = max(read, key=lambda one: one.probability)
+        if whole not in read or whole.probability < self._bundle.ranker.answer_from:
+            return surest
+        return max(
+            (whole, surest),
+            key=lambda one: _of(one, whole) * max(_of(one, part) for part in parts or [whole]),
+        )
 
     def _in_context(self, alone: Ranked, along: Sequence[Ranked], share: float) -> Ranked:
         """Join the message's own ranking with the one along with the question before."""
@@ -182,8 +204,10 @@ class Decision:
         # The exchange before may change what is meant, but not make what was clear on its own unclear.
         answers = alone.probability >= self._bundle.ranker.answer_from
         is_other = joined.candidates[0].entry != alone.candidates[0].entry
-        is_plausible = joined.probability >= self._bundle.ranker.clarify_from
-        return joined if answers and is_other and is_plausible else alone
+        depends = self._said.follows and self._said.refers
+        ranker = self._bundle.ranker
+        needed = ranker.clarify_from if depends else ranker.answer_from
+        return joined if answers and is_other and joined.probability >= needed else alone
 
     def _pooled(
         self,
@@ -221,12 +245,14 @@ class Decision:
 
     # ---------------------------------------------------------------- outcomes
 
-    def _two(self, left: Ranked, right: Ranked, *, whole: Ranked) -> Answer | None:
-        """Answer two questions in one message, where each is one for sure and the whole is about both."""
+    def _two(self, left: Ranked, right: Ranked, *, about: Ranked | None) -> Answer | None:
+        """Answer two questions in one message, where each is one for sure, and a given whole is about just these."""
         pair = [one.candidates[0] for one in (left, right) if one.candidates]
         if len({candidate.entry for candidate in pair}) < 2 or any(map(self._is_smalltalk, pair)):
             return None
         if min(candidate.probability for candidate in pair) < self._bundle.ranker.answer_from:
+            return None
+        if about and {one.entry for one in about.candidates[:2]} != {one.entry for one in pair}:
             return None
         return self._approved(pair, traces=(self._trace(left), self._trace(right)))
 
@@ -238,13 +264,11 @@ class Decision:
         return self._ask_back(ranked)
 
     def _ask_back(self, ranked: Ranked) -> Answer:
-        """Ask which of the best candidates is meant, small talk only if it is the best; decline without any."""
-        floor = self._bundle.ranker.clarify_from
-        if not ranked.candidates or ranked.probability < floor:
+        """Ask which of the best candidates is meant, never small talk; decline without any."""
+        serious = [one for one in ranked.candidates if not self._is_smalltalk(one)][:CHOICES]
+        if not serious or serious[0].probability < self._bundle.ranker.clarify_from:
             return self._decline(ranked.probability if ranked.candidates else None, ranked=ranked)
-        best, others = ranked.candidates[0], ranked.candidates[1:]
-        chosen = (best, *[other for other in others if not self._is_smalltalk(other)][: CHOICES - 1])
-        choices = [self._bundle.source(one.entry, one.probability) for one in chosen]
+        choices = [self._bundle.source(one.entry, one.probability) for one in serious]
         asked = compose.clarify(choices, manners=self._bundle.manners, model=self._bundle.version)
         return replace(asked, traces=(self._trace(ranked),))
 

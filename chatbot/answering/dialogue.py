@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from chatbot.answering import events
 from chatbot.answering.events import Turn
-from chatbot.answering.utterance import Cues, Utterance, clauses, understand
+from chatbot.answering.utterance import COMMAS, Cues, Utterance, clauses, goes_on, length, understand
 
 # Outcomes that leave the subject of the conversation as it was.
 PASSING = (events.SMALLTALK, events.STOPPED, events.FAILED)
@@ -133,17 +133,39 @@ def leaning(said: Utterance, context: Context, share: float) -> dict[str, float]
 
 def pairs(text: str, cues: Cues) -> list[tuple[str, str]]:
     """Return the ways to read a message as two questions: both parts ask, or the second begins as another does."""
+    return [
+        (left.content, right.content)
+        for left, right, _ in _parted(text, cues)
+        if right.begins_part or (left.asks and right.asks)
+    ][:PAIRS]
+
+
+def halves(text: str, cues: Cues) -> list[tuple[str, str]]:
+    """Return the ways to part a message where it pauses and goes on with "and": both parts may need an answer."""
+    return [
+        (left.content, right.content)
+        for left, right, goes_on in _parted(text, cues)
+        if goes_on and not right.begins_part and not (left.asks and right.asks)
+    ][:PAIRS]
+
+
+def _parted(text: str, cues: Cues) -> list[tuple[Utterance, Utterance, bool]]:
+    """Return the ways to part a message between two clauses, and whether it goes on there; a correction is one."""
     if understand(text, cues).corrects:
         return []
     found = clauses(text, cues)
     splits = [(" ".join(found[:at]), " ".join(found[at:])) for at in range(1, len(found))]
-    read = [(understand(left, cues), understand(right, cues)) for left, right in splits]
-    likely = [
-        (left.content, right.content)
-        for left, right in read
-        if min(left.words, right.words) >= SHORTEST_PART and (right.begins_part or (left.asks and right.asks))
+    read = [
+        (understand(left.rstrip(COMMAS), cues), understand(right, cues), goes_on(left, right, cues))
+        for left, right in splits
     ]
-    return likely[:PAIRS]
+    return [one for one in read if min(one[0].words, one[1].words) >= SHORTEST_PART]
+
+
+def amended(said: Utterance, cues: Cues) -> list[str]:
+    """Return the end of a correction, behind what it turns down: "not the parcel, the invoice"."""
+    last = clauses(said.content, cues)[1:][-1:] if said.corrects else []
+    return [text for text in last if length(text) >= SHORTEST_PART]
 
 
 def ellipsis(said: Utterance, *, unanswered: bool = False) -> float:

@@ -1,13 +1,11 @@
 """The path of one message: read it in its conversation, embed, retrieve, rank, decide, compose."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from chatbot.answering import compose
-from chatbot.answering.decision import CHOICES as CHOICES
 from chatbot.answering.decision import Decision, rank_all
-from chatbot.answering.events import Answer, Delta, Question, Source
+from chatbot.answering.events import Answer, Question, Source
 from chatbot.answering.rank import Candidate, Ranker
 from chatbot.engine.arrays import Vectors
 from chatbot.engine.index import Index
@@ -44,16 +42,6 @@ class Bundle:
         """Return the entries with these keys that are in the index, to be offered as buttons."""
         known = [self.index.by_key[key] for key in keys if key in self.index.by_key]
         return tuple(self.source(entry, 1.0) for entry in known)
-
-
-async def answer(
-    question: Question, *, bundle: Bundle, encoder: QueryEncoder
-) -> AsyncIterator[Delta | Answer]:
-    """Yield an approved answer's text piece by piece, then the whole `Answer`. Raises EngineError."""
-    final = await decide(question, bundle=bundle, encoder=encoder)
-    for piece in compose.stream(final):
-        yield Delta(text=piece)
-    yield final
 
 
 async def decide(question: Question, *, bundle: Bundle, encoder: QueryEncoder) -> Answer:

@@ -21,12 +21,16 @@ OPENERS = ("reject", "deny", "affirm", "other", "last", "meant", "follow", "fill
 # Characters of scripts that put no space between words: two or so make a word.
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 CHARACTERS_PER_WORD = 2
+# Scripts that write articles and particles as a part of the word that follows.
+PREFIXING = "\u0590-\u06ff"
 # Letters of a word that tell words apart, and those that its ending may have.
 SHORTEST_STEM, ENDING = 4, 2
 STOPS = re.compile(r"[,.;:!?、，。；：！？،؛؟।…—–\n]+|(?<=\s)-+(?=\s)")
 # A clause ends at a terminator or a line's end, and perhaps at a comma.
 SENTENCE_ENDS = re.compile(r"(?<=[?!？！。؟।…])\s*|(?<=\.)\s+|\n+")
-COMMAS = re.compile(r"[,;、，；،؛]\s*")
+COMMAS = ",;、，；،؛"
+PAUSES = tuple(f"{COMMAS}.!?？！。؟।")
+CLAUSE_ENDS = re.compile(f"(?<=[{COMMAS}])\\s*")
 QUESTION_ENDS = tuple("?？؟")
 FINISHED_ENDS = tuple("?？؟.!。！।」』）)")
 UNFINISHED_ENDS = (*"、，,،;；:：—–-", "...", "…")
@@ -46,6 +50,7 @@ class Cues:
     unfinished: re.Pattern[str] | None
     parts: re.Pattern[str] | None
     cuts: re.Pattern[str] | None
+    joined: re.Pattern[str] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +93,11 @@ class Utterance:
         return not self.content
 
 
+def ends_as_question(text: str) -> bool:
+    """Say whether a text ends with a question mark of any script."""
+    return text.rstrip().endswith(QUESTION_ENDS)
+
+
 @functools.cache
 def cues_for(language: str) -> Cues:
     """Return the cues of a language subtag ("en"), those of any language among them."""
@@ -123,18 +133,23 @@ def cues_for(language: str) -> Cues:
             _whole(found.get("unfinished", ()), after="$"), _ending(found.get("unfinished_endings", ()))
         ),
         parts=_either(_whole(found.get("part", ()), normal=str)),
-        cuts=_either(_whole((*found.get("part", ()), *found.get("and", ())), normal=str)),
+        cuts=_either(
+            _whole((*found.get("part", ()), *found.get("and", ())), normal=str),
+            *(rf"(?<={re.escape(ending)})\s" for ending in found.get("and_endings", ())),
+        ),
+        joined=_either(_ending(found.get("and_endings", ()))),
     )
 
 
 def understand(text: str, cues: Cues) -> Utterance:
     """Read a message's cues."""
+    lines = "\n".join(map(prepare, text.split("\n")))
     text = prepare(text)
-    normal = _normal(text)
+    normal = _normal(lines)
     opened, rest = _open(normal, cues)
     kinds = [cues.kinds[phrase] for phrase in opened]
     named = [cues.places[phrase] for phrase in opened if phrase in cues.places]
-    content = _behind(text, rest) if opened else text
+    content = prepare(_behind(lines, rest)) if opened else text
     return Utterance(
         text=text,
         content=content,
@@ -151,12 +166,23 @@ def understand(text: str, cues: Cues) -> Utterance:
     )
 
 
+def sentences(text: str) -> list[str]:
+    """Split a message at line and sentence ends."""
+    pieces = [piece for line in text.split("\n") for piece in SENTENCE_ENDS.split(prepare(line))]
+    return [piece.strip() for piece in pieces if fold(piece)]
+
+
 def clauses(text: str, cues: Cues) -> list[str]:
     """Split a message where a second question may begin: at sentence ends, commas and the language's cues."""
-    pieces = [piece for line in text.split("\n") for piece in SENTENCE_ENDS.split(prepare(line))]
-    pieces = [piece for whole in pieces for piece in _cut(whole, cues.cuts)]
-    pieces = [piece for whole in pieces for piece in COMMAS.split(whole)]
+    pieces = [piece for whole in sentences(text) for piece in _cut(whole, cues.cuts)]
+    pieces = [piece for whole in pieces for piece in CLAUSE_ENDS.split(whole)]
     return [piece.strip() for piece in pieces if fold(piece)]
+
+
+def goes_on(left: str, right: str, cues: Cues) -> bool:
+    """Say whether a clause goes on with another: behind a pause with "and", or by its ending."""
+    opens = cues.cuts is not None and cues.cuts.match(right) is not None
+    return (opens and left.endswith(PAUSES)) or _has(cues.joined, _normal(left))
 
 
 def length(text: str) -> float:
@@ -173,7 +199,7 @@ def holds(text: str, words: str) -> bool:
     beginnings = (word[: max(SHORTEST_STEM, len(word) - ENDING)] for word in fold(words).split())
     inside = f" {fold(text)}"
     return all(
-        (beginning if re.match(f"[{UNSPACED}]", beginning) else f" {beginning}") in inside
+        (beginning if re.match(f"[{UNSPACED}{PREFIXING}]", beginning) else f" {beginning}") in inside
         for beginning in beginnings
     )
 

@@ -58,6 +58,7 @@ def profile_draft(file: dict[str, Any]) -> ProfileDraft:
         "time_zone",
         "formality",
         "retention_days",
+        "max_wrong_percent",
         "suggestions",
         "forbidden_claims",
     )

@@ -56,6 +56,13 @@ def texts(chat: Chat) -> list[str]:
     return [question.text for question in chat.asked]  # type: ignore[attr-defined]
 
 
+async def test_two_questions_in_one_breath_are_two_turns(chat: Chat) -> None:
+    questions = [await chat.ask(text) for text in ("Do you sell teapots?", "And saucepans?")]
+    answers = await chat.answers(2)
+    assert [(answer.reply_to, answer.joined) for answer in answers] == [(q.seq, []) for q in questions]
+    assert texts(chat) == ["Do you sell teapots?", "And saucepans?"]
+
+
 async def test_what_comes_in_one_breath_is_read_together_and_answered_once(chat: Chat) -> None:
     said = [await chat.ask(text) for text in ("hi", "so i have a", "kettle and it is all white?")]
     (answer,) = await chat.answers(1)

@@ -3,7 +3,17 @@
 import pytest
 
 from chatbot.answering import dialogue, pipeline
-from chatbot.answering.dialogue import Readings, context_of, ellipsis, pairs, picked, pool, rejected
+from chatbot.answering.dialogue import (
+    Readings,
+    amended,
+    context_of,
+    ellipsis,
+    halves,
+    pairs,
+    picked,
+    pool,
+    rejected,
+)
 from chatbot.answering.events import Answer, Question, Turn
 from chatbot.answering.pipeline import Bundle
 from chatbot.answering.rank import Ranker
@@ -125,6 +135,38 @@ def test_a_message_is_parted_where_two_questions_are_likely(
     assert pairs(text, EN) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        (
+            "my code is refused, and I forgot my password",
+            "en",
+            [("my code is refused", "I forgot my password")],
+        ),
+        ("my code is refused and I forgot my password", "en", []),
+        ("my code is refused\nand I forgot my password", "en", []),
+        ("My lamp arrived. It is broken.", "en", []),
+        ("배송비가 비싸고 며칠 걸려요?", "ko", [("배송비가 비싸고", "며칠 걸려요?")]),
+    ],
+)
+def test_what_goes_on_with_and_may_be_two_statements(
+    text: str, language: str, expected: list[tuple[str, str]]
+) -> None:
+    assert halves(text, cues_for(language)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("no, not the parcel, the mail that confirms it", ["the mail that confirms it"]),
+        ("no, I meant the price", []),
+        ("the parcel, the mail that confirms it", []),
+    ],
+)
+def test_the_end_of_a_correction_is_what_was_meant(text: str, expected: list[str]) -> None:
+    assert amended(understand(text, EN), EN) == expected
+
+
 def test_without_a_question_before_the_pool_is_the_messages_own_ranking() -> None:
     alone = {"a": 0.7, "b": 0.2}
     assert pool(Readings(alone=alone), share=1.0, lean={}) == pytest.approx(alone)
@@ -239,3 +281,16 @@ async def test_the_trace_tells_what_each_signal_added(bundle: Bundle, encoder: W
     assert answer.confidence == pytest.approx(best.probability, abs=1e-3)
     assert best.score == pytest.approx(sum(adds for _value, adds in best.signals.values()), abs=1e-2)
     assert len(trace.candidates) <= 8
+
+
+async def test_small_talk_is_never_asked_back_with(encoder: WordEncoder) -> None:
+    unsure = make_bundle(encoder, ENTRIES, Ranker(answer_from=1.0, clarify_from=0.0))
+    answer = await pipeline.decide(Question(text="hello you there"), bundle=unsure, encoder=encoder)
+    assert answer.outcome == "clarify"
+    assert "hello" not in [choice.key for choice in answer.suggestions]
+
+
+async def test_a_burst_is_read_as_a_whole_and_by_its_messages(bundle: Bundle, encoder: WordEncoder) -> None:
+    answer = await decide("my lamp came\nsend it back", bundle, encoder)
+    assert [source.key for source in answer.sources] == ["returns"]
+    assert {"my lamp came send it back", "my lamp came", "send it back"} <= set(encoder.asked)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chatbot.answering import pipeline
-from chatbot.answering.events import Answer, Delta, Question
+from chatbot.answering import compose, pipeline
+from chatbot.answering.events import Answer, Question
 from chatbot.answering.pipeline import Bundle
 from chatbot.answering.rank import Ranker
 from chatbot.answering.retrieve import build_index
@@ -92,13 +92,9 @@ async def decide(text: str, bundle: Bundle, encoder: WordEncoder, *, chosen_key:
     return await pipeline.decide(Question(text=text, chosen_key=chosen_key), bundle=bundle, encoder=encoder)
 
 
-async def test_pieces_come_first_and_the_whole_answer_last(bundle: Bundle, encoder: WordEncoder) -> None:
-    items = [
-        item async for item in pipeline.answer(Question(text="send it back"), bundle=bundle, encoder=encoder)
-    ]
-    *deltas, answer = items
-    assert isinstance(answer, Answer)
-    assert [item.text for item in deltas if isinstance(item, Delta)] == ["Yes. ", "Thirty days."]
+async def test_an_approved_answer_is_streamed_in_its_sentences(bundle: Bundle, encoder: WordEncoder) -> None:
+    answer = await decide("send it back", bundle, encoder)
+    assert list(compose.stream(answer)) == ["Yes. ", "Thirty days."]
     assert (answer.outcome, answer.text, answer.lang, answer.model) == (
         "answered", "Yes. Thirty days.", "en-US", "fake@1",
     )  # fmt: skip
