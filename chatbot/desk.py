@@ -185,8 +185,10 @@ class Desk:
 
     async def _has_more(self, turn: RunningTurn) -> bool:
         """Hold a turn for a moment, longer while the visitor types, and join the message that comes, if one does."""
-        loop = asyncio.get_running_loop()
         hold = settings.BURST_HOLD_MS / 1000
+        if not hold:
+            return False
+        loop = asyncio.get_running_loop()
         now = loop.time()
         until, latest = now + hold, now + hold * LONGEST_HOLD
         while True:

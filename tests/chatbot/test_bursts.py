@@ -63,6 +63,13 @@ async def test_two_questions_in_one_breath_are_two_turns(chat: Chat) -> None:
     assert texts(chat) == ["Do you sell teapots?", "And saucepans?"]
 
 
+async def test_nothing_is_joined_where_nothing_is_held(chat: Chat, settings: object) -> None:
+    settings.BURST_HOLD_MS = 0  # type: ignore[attr-defined]
+    messages = [await chat.ask(text) for text in ("hi", "so i have a", "kettle and it is all white?")]
+    answers = await chat.answers(3)
+    assert [(answer.reply_to, answer.joined) for answer in answers] == [(m.seq, []) for m in messages]
+
+
 async def test_what_comes_in_one_breath_is_read_together_and_answered_once(chat: Chat) -> None:
     said = [await chat.ask(text) for text in ("hi", "so i have a", "kettle and it is all white?")]
     (answer,) = await chat.answers(1)
