@@ -10,6 +10,12 @@ from pgvector.django import VectorField
 
 from chatbot.suite_models import SuiteResult as SuiteResult
 from chatbot.suite_models import SuiteRun as SuiteRun
+from chatbot.training_models import LiveVersion as LiveVersion
+from chatbot.training_models import ModelVersion as ModelVersion
+from chatbot.training_models import TrainingRun as TrainingRun
+from chatbot.training_models import VersionChange as VersionChange
+from chatbot.training_models import VersionSnapshot as VersionSnapshot
+from chatbot.training_models import VersionWeights as VersionWeights
 from customers.models import FaqEntry, FaqUpload, LocaleProfile, Tenant
 
 

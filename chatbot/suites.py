@@ -17,6 +17,7 @@ from chatbot.answering.retrieve import readings
 from chatbot.answering.routing import LanguageDetector, decide
 from chatbot.engine.arrays import Vectors
 from chatbot.engine.runtime import Engine
+from chatbot.engine.upper import Upper
 from chatbot.learning import metrics
 from chatbot.models import SuiteResult, SuiteRun
 from chatbot.serving import Serving
@@ -69,22 +70,23 @@ class BulkLane:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._known: dict[str, Vectors] = {}
+        self._known: dict[tuple[str, str], Vectors] = {}
 
-    async def embed_query(self, text: str) -> Vectors:
+    async def embed_query(self, text: str, *, upper: Upper) -> Vectors:
         """Return the unit vector [dim] of a prepared text. Raises as `embed_queries`."""
-        return (await self.embed_queries([text]))[0]
+        return (await self.embed_queries([text], upper=upper))[0]
 
-    async def embed_queries(self, texts: Sequence[str]) -> Vectors:
+    async def embed_queries(self, texts: Sequence[str], *, upper: Upper) -> Vectors:
         """Return the unit vectors [len(texts), dim] of prepared texts.
 
         Raises EngineError, and TimeoutError when visitors keep the engine too busy.
         """
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        new = [text for text in dict.fromkeys(texts) if (upper.name, text) not in self._known]
         if new:
-            made = asyncio.wrap_future(self._engine.embed_bulk(new, "query"))
-            self._known |= zip(new, await asyncio.wait_for(made, EMBED_SECONDS), strict=True)
-        return np.stack([self._known[text] for text in texts])
+            future = asyncio.wrap_future(self._engine.embed_bulk(new, "query", upper=upper))
+            made = await asyncio.wait_for(future, EMBED_SECONDS)
+            self._known |= {(upper.name, text): vector for text, vector in zip(new, made, strict=True)}
+        return np.stack([self._known[upper.name, text] for text in texts])
 
     def tokens(self, texts: list[str]) -> list[list[int]]:
         """Return the token ids of prepared texts."""
@@ -172,7 +174,8 @@ def _begin(run: SuiteRun, bundle: Bundle, *, total: int) -> None:
 async def _answers(questions: Sequence[TestQuestion], served: Served) -> list[Answer]:
     lane = BulkLane(served.engine)
     await lane.embed_queries(
-        [text for asked in questions for text in readings(asked.text, served.home.index)]
+        [text for asked in questions for text in readings(asked.text, served.home.index)],
+        upper=served.home.upper,
     )
     return [
         await decide(

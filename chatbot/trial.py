@@ -58,13 +58,13 @@ def _vectors(
         own[text_digest("passage", passage)] = ("passage", passage)
         wanted |= own
         stored |= {(rows[entry.key], digest) for digest in own if entry.key in rows}
-    found, _ = vectors.load(profile_id=bundle.profile_id, version=bundle.version, known=stored)
+    found, _ = vectors.load(profile_id=bundle.profile_id, version=bundle.upper.name, known=stored)
     known: dict[bytes, Vectors] = {row.digest: row.vector for row in found}
     for kind in ("query", "passage"):
         missing = [digest for digest, (its, _) in wanted.items() if its == kind and digest not in known]
         if missing:
-            made = engine.embed_bulk([wanted[digest][1] for digest in missing], kind).result(
-                timeout=EMBED_SECONDS
-            )
+            made = engine.embed_bulk(
+                [wanted[digest][1] for digest in missing], kind, upper=bundle.upper
+            ).result(timeout=EMBED_SECONDS)
             known |= dict(zip(missing, made, strict=True))
     return known

@@ -98,6 +98,7 @@ class ProfileAdmin(TenantScopedAdmin):
                 "fields": (
                     "max_wrong_percent",
                     "foreign_answers",
+                    ("auto_promote", "retrain_after"),
                     "synonyms",
                     "forbidden_claims",
                     ("currency", "retention_days"),

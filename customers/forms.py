@@ -192,6 +192,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
             *("tenant", "locale", "is_active", "brand", "persona_name", "persona_role", "formality"),
             *("greetings", "phrases", "connectives", "suggestions", "currency", "time_zone", "hours"),
             *("synonyms", "forbidden_claims", "max_wrong_percent", "foreign_answers", "retention_days"),
+            *("auto_promote", "retrain_after"),
         ]
 
     def clean_suggestions(self) -> list[str]:

@@ -196,6 +196,16 @@ class LocaleProfile(models.Model):
             "and say so."
         ),
     )
+    auto_promote = models.BooleanField(
+        _("promote by itself"),
+        default=False,
+        help_text=_("A retrained version that is better goes live without anybody pressing Promote."),
+    )
+    retrain_after = models.PositiveIntegerField(
+        _("retrain nightly after so many changes"),
+        default=0,
+        help_text=_("At night, where at least so many FAQs have changed since the live version; 0: never."),
+    )
     faq_revision = models.BigIntegerField(_("FAQ revision"), default=0, editable=False)
 
     class Meta:

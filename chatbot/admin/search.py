@@ -105,12 +105,12 @@ def by_meaning(text: str, tenant: Tenant, profiles: Sequence[LocaleProfile]) -> 
     if not served:
         return Meant(problems=problems)
     prepared = prepare(text)
-    try:
-        vector = async_to_sync(engine.embed_query)(prepared)
-    except EngineError:
-        return Meant(problems=[_("The model is busy. Please try again in a moment.")])
     found: dict[tuple[int, str], tuple[float, str]] = {}
     for profile, bundle in served:
+        try:
+            vector = async_to_sync(engine.embed_query)(prepared, upper=bundle.upper)
+        except EngineError:
+            return Meant(problems=[_("The model is busy. Please try again in a moment.")])
         for key, score, matched in _nearest(bundle.index, prepared, vector, engine):
             found[profile.pk, key] = (score, matched)
     best = sorted(found, key=lambda place: -found[place][0])[:MEANT_MAX]

@@ -9,26 +9,31 @@ from chatbot.answering.events import Answer, Question, Source
 from chatbot.answering.rank import Candidate, Ranker
 from chatbot.engine.arrays import Vectors
 from chatbot.engine.index import Index
+from chatbot.engine.upper import Upper
 from customers.culture import Manners
 
 
 class QueryEncoder(Protocol):
     """What answering needs of the engine."""
 
-    async def embed_query(self, text: str) -> Vectors: ...
+    async def embed_query(self, text: str, *, upper: Upper) -> Vectors: ...
 
-    async def embed_queries(self, texts: Sequence[str]) -> Vectors: ...
+    async def embed_queries(self, texts: Sequence[str], *, upper: Upper) -> Vectors: ...
 
     def tokens(self, texts: list[str]) -> list[list[int]]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """Everything that answers for one locale profile; a question leases one bundle and keeps it to its end."""
+    """Everything that answers for one locale profile; a question leases one bundle and keeps it to its end.
+
+    `version` is the model that answers name; `upper` makes the vectors that the index can be searched with.
+    """
 
     profile_id: int
     revision: int
     version: str
+    upper: Upper
     index: Index
     ranker: Ranker
     manners: Manners

@@ -63,7 +63,7 @@ def run() -> dict[str, object]:
     engine.start()
     try:
         known = texts()
-        vectors = engine.embed_bulk(known, "query").result(timeout=WAIT_SECONDS)
+        vectors = engine.embed_bulk(known, "query", upper=engine.base).result(timeout=WAIT_SECONDS)
         found: dict[str, object] = {"vectors": VECTORS, "threads": engine.encoder.threads}
         for size in SIZES:
             found |= _measure(synthetic(size, known, vectors), engine=engine, baseline=baseline)
@@ -107,6 +107,7 @@ def _measure(faq: Synthetic, *, engine: Engine, baseline: "SentenceTransformer")
         profile_id=0,
         revision=0,
         version=engine.version,
+        upper=engine.base,
         index=make_index(faq.entries, questions=faq.questions, passages=faq.passages, tokenize=engine.tokens),
         ranker=Ranker.allowing(10),
         manners=_manners(),

@@ -18,6 +18,7 @@ import numpy as np
 from chatbot.engine.arrays import Kind, Vectors
 from chatbot.engine.encoder import pack
 from chatbot.engine.errors import EngineFailed, EngineOverloaded, EngineStopped
+from chatbot.engine.upper import Upper
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class TextEncoder(Protocol):
 
     def tokenize(self, texts: Sequence[str], *, kind: Kind) -> list[list[int]]: ...
 
-    def forward(self, batch: Sequence[Sequence[int]]) -> Vectors: ...
+    def forward(self, batch: Sequence[Sequence[int]], uppers: Sequence[Upper]) -> Vectors: ...
 
 
 @dataclass(eq=False)
@@ -40,6 +41,7 @@ class _Job:
     """Texts submitted together; `left` counts those not encoded yet."""
 
     ids: list[list[int]]
+    upper: Upper
     vectors: Vectors
     future: Future[Vectors] = field(default_factory=Future)
     left: int = 0
@@ -76,14 +78,17 @@ class Batcher:
         if self._thread.is_alive():
             self._thread.join()
 
-    def submit(self, texts: Sequence[str], *, kind: Kind, bulk: bool = False) -> Future[Vectors]:
-        """Queue texts; the future gives unit vectors [len(texts), dim].
+    def submit(
+        self, texts: Sequence[str], *, kind: Kind, upper: Upper, bulk: bool = False
+    ) -> Future[Vectors]:
+        """Queue texts for one version's upper layers; the future gives unit vectors [len(texts), dim].
 
         Cancelling the future drops what has not been batched yet. Raises EngineOverloaded when too many interactive
         texts wait, EngineStopped when the engine is not running. Bulk work waits without a limit: its caller holds it.
         """
         ids = self._encoder.tokenize(texts, kind=kind)
-        job = _Job(ids=ids, vectors=np.empty((len(ids), self._encoder.dim), np.float32), left=len(ids))
+        vectors = np.empty((len(ids), self._encoder.dim), np.float32)
+        job = _Job(ids=ids, upper=upper, vectors=vectors, left=len(ids))
         if not ids:
             job.future.set_result(job.vectors)
             return job.future
@@ -128,7 +133,9 @@ class Batcher:
     def _encode(self, items: list[tuple[_Job, int]]) -> None:
         """Encode one batch and hand out what it completes; on failure every waiter gets the error."""
         try:
-            vectors = self._encoder.forward([job.ids[row] for job, row in items])
+            vectors = self._encoder.forward(
+                [job.ids[row] for job, row in items], [job.upper for job, _ in items]
+            )
         except Exception as error:
             logger.exception("Encoding a batch of %d texts failed", len(items))
             for job, _ in items:

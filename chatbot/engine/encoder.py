@@ -1,25 +1,26 @@
 """A sentence encoder: texts in, unit vectors out.
 
-The forward pass is written out rather than left to transformers' BertModel, because for a question of ten tokens the
-library's overhead is most of the time: here queries, keys and values are one product, weights are packed for oneDNN
-once, and GELU is fused. `tests/chatbot/engine/test_encoder.py` holds it to transformers' own result.
+Its lower layers, the trunk, are shared by every tenant and locale; the upper ones may be tuned, and a model version
+holds nothing but those (see `upper`). The trunk runs on a mixed batch, the upper layers once per version in it.
 """
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 from torch.nn import functional
 
 from chatbot.engine import hardware, weights
 from chatbot.engine.arrays import Kind, Vectors
 from chatbot.engine.errors import WeightsError
+from chatbot.engine.layers import Layer, Norm, State
+from chatbot.engine.upper import TUNED_LAYERS, Upper
+from chatbot.engine.upper_file import read_upper
 
 Precision = Literal["auto", "bf16", "fp32"]
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -30,89 +31,6 @@ MAX_TOKENS = 512
 # Kernels that the CPU's matrix library keeps, about half a megabyte each; its own default is 1024.
 KERNELS_KEPT = "256"
 PROBE_TEXT = "how do I return a parcel that arrived yesterday?"
-
-
-class Linear:
-    """A linear layer [out, in] whose weights are packed once for the device that runs it."""
-
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
-        self.bias = bias
-        self.packed = weight.device.type == "cpu"
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous()) if self.packed else weight
-
-    def __call__(self, x: torch.Tensor, *, gelu: bool = False) -> torch.Tensor:
-        """Return x W^T + b, with GELU (erf form) if asked: [..., in] -> [..., out]."""
-        if self.packed:
-            post: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
-            return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, *post)
-        y = functional.linear(x, self.weight, self.bias)
-        return functional.gelu(y) if gelu else y
-
-
-class Norm:
-    """Layer normalisation over the last dimension."""
-
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, eps: float) -> None:
-        self.weight, self.bias, self.eps = weight, bias, eps
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
-
-
-class Layer:
-    """One post-norm transformer layer (Vaswani et al. 2017; Devlin et al. 2019)."""
-
-    def __init__(self, state: dict[str, torch.Tensor], *, heads: int, eps: float) -> None:
-        attention = [f"attention.self.{name}" for name in ("query", "key", "value")]
-        self.heads = heads
-        self.qkv = Linear(
-            torch.cat([state[f"{name}.weight"] for name in attention]),
-            torch.cat([state[f"{name}.bias"] for name in attention]),
-        )
-        self.out, self.up, self.down = (
-            Linear(state[f"{name}.weight"], state[f"{name}.bias"])
-            for name in ("attention.output.dense", "intermediate.dense", "output.dense")
-        )
-        self.norm_attention, self.norm_output = (
-            Norm(state[f"{name}.LayerNorm.weight"], state[f"{name}.LayerNorm.bias"], eps)
-            for name in ("attention.output", "output")
-        )
-
-    def __call__(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """[batch, tokens, hidden] -> the same; mask [batch, 1, 1, tokens] is True where a token is real."""
-        batch, tokens, hidden = x.shape
-        q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
-        context = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        x = self.norm_attention(self.out(context.transpose(1, 2).reshape(batch, tokens, hidden)) + x)
-        return self.norm_output(self.down(self.up(x, gelu=True)) + x)
-
-
-class _State:
-    """The tensors of a safetensors file by name, without a leading "bert." or "roberta."; each read when asked for.
-
-    Reading them one by one keeps the file's pages out of memory: together they are twice the model.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with self._opened() as file:
-            names = file.keys()
-        self._names = {name.removeprefix("bert.").removeprefix("roberta."): name for name in names}
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __getitem__(self, name: str) -> torch.Tensor:
-        with self._opened() as file:
-            return file.get_tensor(self._names[name])
-
-    def _opened(self) -> safe_open:
-        try:
-            return safe_open(self._path, framework="pt")
-        except (OSError, SafetensorError) as error:
-            raise WeightsError(
-                f"{self._path} is not a readable safetensors file. Delete its folder to make it anew."
-            ) from error
 
 
 class Encoder:
@@ -132,9 +50,10 @@ class Encoder:
         self.version = weights.fingerprint(folder)
         self.dim: int = config["hidden_size"]
         self.device = hardware.device()
-        self._config = config
         self._prefixes = _prefixes(folder)
-        self._pool_cls = _read_json(folder / "1_Pooling/config.json").get("pooling_mode_cls_token", False)
+        self.pools_first: bool = _read_json(folder / "1_Pooling/config.json").get(
+            "pooling_mode_cls_token", False
+        )
         pad = config.get("pad_token_id", 0)
         start = ARCHITECTURES[config["model_type"]]
         self._pad_id = pad
@@ -143,10 +62,15 @@ class Encoder:
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(self.max_tokens)
-        state = _State(folder / "model.safetensors")
+        self._file = folder / "model.safetensors"
+        state = State(self._file)
+        self._depth: int = config["num_hidden_layers"]
+        self._first_upper = max(self._depth - TUNED_LAYERS, 0)
+        self.heads: int = config["num_attention_heads"]
+        self.eps: float = config["layer_norm_eps"]
         self.precision = self._choose_precision(state, precision)
         probe = self.tokenize([PROBE_TEXT], kind="query")
-        self.threads = hardware.choose_threads(lambda: self.forward(probe), wanted=threads)
+        self.threads = hardware.choose_threads(lambda: self.forward(probe, [self.base]), wanted=threads)
 
     def tokenize(self, texts: Sequence[str], *, kind: Kind) -> list[list[int]]:
         """Return token ids with the model's prefix and special tokens, cut at `max_tokens`."""
@@ -154,8 +78,76 @@ class Encoder:
         return [e.ids for e in self.tokenizer.encode_batch([prefix + text for text in texts])]
 
     @torch.inference_mode()
-    def forward(self, batch: Sequence[Sequence[int]]) -> Vectors:
-        """Encode token ids together; returns unit vectors [len(batch), dim], fp32."""
+    def forward(self, batch: Sequence[Sequence[int]], uppers: Sequence[Upper]) -> Vectors:
+        """Encode token ids together, each with its version's upper layers; returns unit vectors [len(batch), dim]."""
+        x, real = self._embed(batch)
+        x = run(self._trunk, x, real)
+        if all(upper is uppers[0] for upper in uppers):
+            return self.pool(run(uppers[0].layers, x, real), real)[: len(batch)].cpu().numpy()
+        vectors = np.empty((len(batch), self.dim), np.float32)
+        for upper in dict.fromkeys(uppers):
+            places = [place for place, its in enumerate(uppers) if its is upper]
+            # Filled up with its first row, for few shapes here too.
+            filled = places + places[:1] * (bucket(len(places), 8)[0] - len(places))
+            made = self.pool(run(upper.layers, x[filled], real[filled]), real[filled])
+            vectors[places] = made[: len(places)].cpu().numpy()
+        return vectors
+
+    @torch.inference_mode()
+    def trunk(self, texts: Sequence[str], *, kind: Kind, batch_tokens: int = 2048) -> list[torch.Tensor]:
+        """Return what the trunk makes of each text: [tokens, dim] in the model's precision, on the CPU."""
+        ids = self.tokenize(texts, kind=kind)
+        found: list[torch.Tensor] = [torch.empty(0)] * len(ids)
+        for rows in pack([len(i) for i in ids], batch_tokens):
+            x = run(self._trunk, *self._embed([ids[row] for row in rows])).cpu()
+            for place, row in enumerate(rows):
+                found[row] = x[place, : len(ids[row])].clone()
+        return found
+
+    @torch.inference_mode()
+    def finish(
+        self, states: Sequence[torch.Tensor], *, upper: Upper | None = None, batch_tokens: int = 2048
+    ) -> Vectors:
+        """Return the unit vectors [len(states), dim] of what `trunk` made of texts: the cheaper part of `encode`."""
+        upper = upper or self.base
+        vectors = np.empty((len(states), self.dim), np.float32)
+        for rows in pack([len(one) for one in states], batch_tokens):
+            count, width = bucket(len(rows), max(len(states[row]) for row in rows))
+            x = states[rows[0]].new_zeros(count, width, self.dim)
+            lengths = torch.ones(count, 1, dtype=torch.long)
+            for place, row in enumerate(rows):
+                x[place, : len(states[row])] = states[row]
+                lengths[place] = len(states[row])
+            real = (torch.arange(width) < lengths).to(self.device)
+            made = self.pool(run(upper.layers, x.to(self.device), real), real)
+            vectors[rows] = made[: len(rows)].cpu().numpy()
+        return vectors
+
+    def pool(self, x: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        """Return the unit vectors [batch, dim], fp32, of the last layer's states [batch, tokens, dim]."""
+        x = x.float()
+        pooled = x[:, 0] if self.pools_first else (x * real[:, :, None]).sum(1) / real.sum(1, keepdim=True)
+        return functional.normalize(pooled, dim=-1)
+
+    def upper(self, name: str, data: bytes) -> Upper:
+        """Make the upper layers of a version from its safetensors file, packed for this device. Raises WeightsError."""
+        tensors = read_upper(data, like=self.upper_state())
+        return Upper(
+            name=name,
+            layers=[
+                self._layer(tensors, number, DTYPES[self.precision])
+                for number in range(self._first_upper, self._depth)
+            ],
+        )
+
+    def upper_state(self) -> dict[str, torch.Tensor]:
+        """Return the tensors of the shipped model's upper layers, as its file has them."""
+        prefixes = tuple(f"encoder.layer.{number}." for number in range(self._first_upper, self._depth))
+        state = State(self._file)
+        return {name: state[name] for name in state if name.startswith(prefixes)}
+
+    def _embed(self, batch: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a batch's embeddings [rows, tokens, dim] and which tokens are real [rows, tokens]."""
         rows, width = bucket(len(batch), max(len(ids) for ids in batch))
         padded = np.full((rows, width), self._pad_id, np.int64)
         # A row that is there only for the shape holds one token, so that its attention has something to attend to.
@@ -165,23 +157,20 @@ class Encoder:
             lengths[row] = len(tokens)
         ids = torch.from_numpy(padded).to(self.device)
         real = torch.from_numpy(np.arange(width) < lengths).to(self.device)
-        mask = None if bool((lengths == width).all()) else real[:, None, None, :]
-        x = self._norm(functional.embedding(ids, self._words) + self._positions[:width])
-        for layer in self._layers:
-            x = layer(x, mask)
-        x = x.float()
-        pooled = x[:, 0] if self._pool_cls else (x * real[:, :, None]).sum(1) / real.sum(1, keepdim=True)
-        return functional.normalize(pooled[: len(batch)], dim=-1).cpu().numpy()
+        return self._norm(functional.embedding(ids, self._words) + self._positions[:width]), real
 
-    def encode(self, texts: Sequence[str], *, kind: Kind, batch_tokens: int = 2048) -> Vectors:
-        """Encode texts in length-sorted batches; returns unit vectors [len(texts), dim]."""
+    def encode(
+        self, texts: Sequence[str], *, kind: Kind, upper: Upper | None = None, batch_tokens: int = 2048
+    ) -> Vectors:
+        """Encode texts in length-sorted batches; returns unit vectors [len(texts), dim]; None is the base's upper."""
+        upper = upper or self.base
         ids = self.tokenize(texts, kind=kind)
         vectors = np.empty((len(ids), self.dim), np.float32)
         for rows in pack([len(i) for i in ids], batch_tokens):
-            vectors[rows] = self.forward([ids[row] for row in rows])
+            vectors[rows] = self.forward([ids[row] for row in rows], [upper] * len(rows))
         return vectors
 
-    def _choose_precision(self, state: _State, wanted: Precision) -> str:
+    def _choose_precision(self, state: State, wanted: Precision) -> str:
         """Build the model in the precision asked for, or in bf16 where that is native and a layer runs faster in it."""
         if wanted == "auto":
             wanted = "fp32"
@@ -191,13 +180,13 @@ class Encoder:
         return wanted
 
     @torch.inference_mode()
-    def _layer_seconds(self, state: _State, dtype: torch.dtype) -> float:
+    def _layer_seconds(self, state: State, dtype: torch.dtype) -> float:
         """Return how long the first layer takes for three questions of 16 tokens."""
         layer = self._layer(state, 0, dtype)
         x = torch.randn(3, 16, self.dim).to(self.device, dtype)
         return hardware.median_seconds(lambda: layer(x, None).cpu(), runs=7)
 
-    def _build(self, state: _State, dtype: torch.dtype) -> None:
+    def _build(self, state: State, dtype: torch.dtype) -> None:
         """Put the weights on the device in `dtype` and pack them."""
 
         def cast(name: str) -> torch.Tensor:
@@ -206,19 +195,31 @@ class Encoder:
         self._words = cast("word_embeddings.weight")
         positions = cast("position_embeddings.weight")[self._first_position :]
         self._positions = positions + cast("token_type_embeddings.weight")[0]
-        self._norm = Norm(cast("LayerNorm.weight"), cast("LayerNorm.bias"), self._config["layer_norm_eps"])
-        self._layers = [
-            self._layer(state, number, dtype) for number in range(self._config["num_hidden_layers"])
-        ]
+        self._norm = Norm(cast("LayerNorm.weight"), cast("LayerNorm.bias"), self.eps)
+        layers = [self._layer(state, number, dtype) for number in range(self._depth)]
+        self._trunk = layers[: self._first_upper]
+        self.base = Upper(name=self.version, layers=layers[self._first_upper :])
 
-    def _layer(self, state: _State, number: int, dtype: torch.dtype) -> Layer:
+    def _layer(self, state: Mapping[str, torch.Tensor], number: int, dtype: torch.dtype) -> Layer:
         prefix = f"encoder.layer.{number}."
         tensors = {
             name.removeprefix(prefix): state[name].to(self.device, dtype)
             for name in state
             if name.startswith(prefix)
         }
-        return Layer(tensors, heads=self._config["num_attention_heads"], eps=self._config["layer_norm_eps"])
+        return Layer(tensors, heads=self.heads, eps=self.eps)
+
+
+def run(
+    layers: Sequence[Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]],
+    x: torch.Tensor,
+    real: torch.Tensor,
+) -> torch.Tensor:
+    """Run layers on states [batch, tokens, dim], of which `real` [batch, tokens] are of a text."""
+    mask = None if bool(real.all()) else real[:, None, None, :]
+    for layer in layers:
+        x = layer(x, mask)
+    return x
 
 
 def bucket(rows: int, width: int) -> tuple[int, int]:

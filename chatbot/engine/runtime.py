@@ -12,6 +12,7 @@ import numpy as np
 from chatbot.engine.arrays import Kind, Vectors
 from chatbot.engine.batcher import Batcher
 from chatbot.engine.encoder import Encoder, Precision
+from chatbot.engine.upper import Upper
 
 
 class VectorCache:
@@ -66,30 +67,35 @@ class Engine:
         """Fail what waits with EngineStopped and end the engine thread."""
         self._batcher.stop()
 
-    async def embed_query(self, text: str) -> Vectors:
+    @property
+    def base(self) -> Upper:
+        """Return the shipped model's upper layers."""
+        return self.encoder.base
+
+    async def embed_query(self, text: str, *, upper: Upper) -> Vectors:
         """Return the unit vector [dim] of a prepared question; see `embed_queries`."""
-        (vector,) = await self.embed_queries([text])
+        (vector,) = await self.embed_queries([text], upper=upper)
         return vector
 
-    async def embed_queries(self, texts: Sequence[str]) -> Vectors:
+    async def embed_queries(self, texts: Sequence[str], *, upper: Upper) -> Vectors:
         """Return the unit vectors [len(texts), dim] of prepared questions, from the cache where they are known.
 
         The others are encoded together. Raises EngineOverloaded, EngineStopped, EngineFailed; cancelling drops the
         texts before they are batched.
         """
-        cached = {text: self._cache.get(self.version, text) for text in texts}
+        cached = {text: self._cache.get(upper.name, text) for text in texts}
         known = {text: vector for text, vector in cached.items() if vector is not None}
         missing = [text for text in cached if text not in known]
         if missing:
-            made = await asyncio.wrap_future(self._batcher.submit(missing, kind="query"))
+            made = await asyncio.wrap_future(self._batcher.submit(missing, kind="query", upper=upper))
             known |= dict(zip(missing, made, strict=True))
             for text in missing:
-                self._cache.put(self.version, text, known[text])
+                self._cache.put(upper.name, text, known[text])
         return np.stack([known[text] for text in texts])
 
-    def embed_bulk(self, texts: Sequence[str], kind: Kind) -> Future[Vectors]:
+    def embed_bulk(self, texts: Sequence[str], kind: Kind, *, upper: Upper) -> Future[Vectors]:
         """Queue texts behind all interactive work; the future gives unit vectors [len(texts), dim]."""
-        return self._batcher.submit(texts, kind=kind, bulk=True)
+        return self._batcher.submit(texts, kind=kind, upper=upper, bulk=True)
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of prepared texts, without prefix and special tokens, for matching words."""

@@ -20,6 +20,7 @@ from chatbot.engine.arrays import Vectors
 from chatbot.engine.index import Index
 from chatbot.learning import metrics
 from chatbot.learning.dataset import Dataset, LabelledQuery
+from chatbot.learning.examples import select
 from chatbot.learning.material import Asked, Material, embed_entries
 from chatbot.learning.own import own_weights
 
@@ -102,13 +103,13 @@ def evaluate(
     """
     material = embed_entries(dataset.entries, embed=embed, tokenize=tokenize)
     index = material.index(wording=wording_of(dataset.entries))
-    asked, embed_ms = _ask(dataset.queries, index, embed=embed, tokenize=tokenize)
-    served, rank_ms = _serve(index, ranker or Ranker(), asked)
+    asked, embed_ms = ask(dataset.queries, index, embed=embed, tokenize=tokenize)
+    served, rank_ms = serve(index, ranker or Ranker(), asked)
 
     def figures(rankings: Sequence[Ranking]) -> Figures:
         return measure(dataset.queries, rankings, seed=seed)
 
-    fitted = _serve(index, Ranker(weights=own_weights(material, seed=seed)), asked)[0] if own else None
+    fitted = serve(index, Ranker(weights=own_weights(material, seed=seed)), asked)[0] if own else None
     return Report(
         dataset=dataset.name,
         locale=dataset.locale,
@@ -158,7 +159,7 @@ def plain_cosine(material: Material, asked: Sequence[Asked]) -> list[Ranking]:
     return rankings
 
 
-def _ask(
+def ask(
     queries: Sequence[LabelledQuery], index: Index, *, embed: Embed, tokenize: Tokenize
 ) -> tuple[list[list[Asked]], float]:
     """Embed the queries, some one by one for the time that takes, the rest together.
@@ -180,12 +181,21 @@ def _ask(
     return [[next(made) for _ in of_one] for of_one in read], statistics.median(times) * 1000
 
 
-def _serve(index: Index, ranker: Ranker, asked: Sequence[Sequence[Asked]]) -> tuple[list[Ranking], float]:
-    """Answer each question as the server does; return the rankings and the median time of one in ms."""
+def serve(
+    index: Index, ranker: Ranker, asked: Sequence[Sequence[Asked]], *, without: Sequence[str] | None = None
+) -> tuple[list[Ranking], float]:
+    """Answer each question as the server does; return the rankings and the median time of one in ms.
+
+    `without`: for each question the FAQ that is taken away when it is asked, as if nobody had written it.
+    """
     rankings, times = [], []
-    for of_one in asked:
+    for place, of_one in enumerate(asked):
         start = time.perf_counter()
-        _, candidates = ranker.surest([index.search(one.vector, one.tokens, text=one.text) for one in of_one])
+        found = [index.search(one.vector, one.tokens, text=one.text) for one in of_one]
+        if without is not None:
+            gone = index.by_key[without[place]]
+            found = [select(signals, signals.entry != gone) for signals in found]
+        _, candidates = ranker.surest(found)
         times.append(time.perf_counter() - start)
         keys = tuple(index.entries[candidate.entry].key for candidate in candidates[:DEPTH])
         rankings.append(Ranking(keys=keys, confidence=candidates[0].probability if candidates else 0.0))

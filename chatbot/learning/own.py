@@ -1,9 +1,11 @@
 """A locale's own ranker: the shipped weights, moved as far as the FAQ's own alternates give reason to."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from chatbot.answering.rank import Weights, default_weights
-from chatbot.learning.examples import Group, hold_out
+from chatbot.learning.examples import Example, Group, hold_out
 from chatbot.learning.fitting import fit
 from chatbot.learning.material import Material
 
@@ -21,6 +23,11 @@ def own_weights(material: Material, *, seed: int, prior: Weights | None = None) 
     """
     prior = prior or default_weights()
     examples = hold_out(material, folds=FOLDS, most=MOST, random=np.random.default_rng(seed))
+    return fitted_to(examples, prior=prior)
+
+
+def fitted_to(examples: Sequence[Example], *, prior: Weights) -> Weights:
+    """Fit ranking and calibration to an FAQ's examples; without any that has an answer, return the prior."""
     if not any(example.right.any() for example in examples):
         return prior
     return fit(

@@ -17,6 +17,7 @@ from chatbot.database import in_database
 from chatbot.desk import Desk
 from chatbot.engine.arrays import Vectors
 from chatbot.engine.index import Entry, Index
+from chatbot.engine.upper import Upper
 from chatbot.models import Conversation, Event
 from chatbot.serving import NotServed, Serving
 from customers.models import LocaleProfile
@@ -44,15 +45,15 @@ class PausableEngine:
         self.open = asyncio.Event()
         self.open.set()
 
-    async def embed_query(self, text: str) -> Vectors:
+    async def embed_query(self, text: str, *, upper: Upper) -> Vectors:
         self.asked.append(text)
         await self.open.wait()
         if self.failures:
             raise self.failures.pop(0)
         return VECTORS[[entry.key for entry in ENTRIES].index(text)]
 
-    async def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        return np.stack([await self.embed_query(text) for text in texts])
+    async def embed_queries(self, texts: Sequence[str], *, upper: Upper) -> Vectors:
+        return np.stack([await self.embed_query(text, upper=upper) for text in texts])
 
     def tokens(self, texts: list[str]) -> list[list[int]]:
         return [[ord(text[0])] for text in texts]
@@ -76,6 +77,7 @@ class PausableServing:
             profile_id=profile.pk,
             revision=1,
             version="fake@1",
+            upper=Upper(name="fake@1", layers=()),
             index=index,
             ranker=Ranker(answer_from=0.0),
             manners=manners(profile.locale),

@@ -16,6 +16,7 @@ from chatbot.answering.events import Answer, Question
 from chatbot.answering.rank import Candidate, Ranker
 from chatbot.engine.index import Signals
 from chatbot.engine.runtime import Engine
+from chatbot.engine.upper import Upper
 from chatbot.models import QuestionVector
 from chatbot.services import NODE_LOCK
 from chatbot.serving import NotServed, Serving
@@ -47,9 +48,9 @@ def embedded(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     texts: list[str] = []
     embed = engine.embed_bulk
 
-    def listen(batch: list[str], kind: str) -> object:
+    def listen(batch: list[str], kind: str, *, upper: Upper) -> object:
         texts.extend(batch)
-        return embed(batch, kind)  # type: ignore[arg-type]
+        return embed(batch, kind, upper=upper)  # type: ignore[arg-type]
 
     monkeypatch.setattr(engine, "embed_bulk", listen)
     return texts
@@ -308,10 +309,14 @@ def test_a_running_server_hears_of_edits_and_holds_its_lock(
     finally:
         serving.stop()
     assert not serving.is_ready()
-    taken = another_connection.execute(
-        "SELECT pg_try_advisory_lock(%s, %s)", [NODE_LOCK, serving.node]
-    ).fetchone()
-    assert taken == (True,)
+
+    def is_free() -> bool:
+        taken = another_connection.execute(
+            "SELECT pg_try_advisory_lock(%s, %s)", [NODE_LOCK, serving.node]
+        ).fetchone()
+        return taken == (True,)
+
+    until(is_free)  # Postgres lets go a moment after the connection is closed
 
 
 @pytest.mark.django_db(transaction=True)

@@ -25,6 +25,7 @@ from chatbot.answering.retrieve import build_index, prepare
 from chatbot.engine import weights
 from chatbot.engine.arrays import Vectors
 from chatbot.engine.index import Entry
+from chatbot.engine.upper import Upper
 from chatbot.learning.dataset import FAQ_FILE, read_faq
 from chatbot.learning.encoding import LocalEncoder
 from customers.culture import PHRASES, Manners
@@ -55,11 +56,11 @@ class BatchEncoder:
         prepared = list(dict.fromkeys(prepare(text) for text in texts))
         self._known = dict(zip(prepared, encoder.embed(prepared, "query"), strict=True))
 
-    async def embed_query(self, text: str) -> Vectors:
+    async def embed_query(self, text: str, *, upper: Upper) -> Vectors:
         """Return the unit vector [dim] of a prepared text."""
-        return (await self.embed_queries([text]))[0]
+        return (await self.embed_queries([text], upper=upper))[0]
 
-    async def embed_queries(self, texts: Sequence[str]) -> Vectors:
+    async def embed_queries(self, texts: Sequence[str], *, upper: Upper) -> Vectors:
         """Return the unit vectors [len(texts), dim] of prepared texts."""
         new = [text for text in texts if text not in self._known]
         self._known |= dict(zip(new, self._encoder.embed(new, "query"), strict=True))
@@ -82,6 +83,7 @@ def bundle(locale: str, entries: Sequence[Entry], encoder: LocalEncoder, *, fore
         profile_id=0,
         revision=1,
         version=encoder.version,
+        upper=Upper(name=encoder.version, layers=()),
         index=build_index(entries, embed=encoder.embed, tokenize=encoder.tokenize),
         ranker=Ranker(),
         manners=Manners(

@@ -155,7 +155,7 @@ def test_what_takes_long_is_left_to_the_worker(
 def test_a_busy_engine_leaves_it_to_the_worker(
     login: Callable[..., Client], profile: LocaleProfile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def busy(*_: object) -> None:
+    def busy(*_: object, **__: object) -> None:
         raise TimeoutError
 
     question(profile, "Can I return an item?", "returns")

@@ -151,7 +151,7 @@ def test_what_cannot_be_tried_is_said_in_words(
         response = client.post(ASK, {"profile": profile.pk, "text": text})
         assert (response.status_code, list(response.json())) == (400, ["error"])
 
-    async def overloaded(text: str) -> None:
+    async def overloaded(text: str, **_: object) -> None:
         raise EngineOverloaded(text)
 
     monkeypatch.setattr(serving.engine, "embed_query", overloaded)

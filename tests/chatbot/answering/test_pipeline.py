@@ -15,6 +15,7 @@ from chatbot.answering.retrieve import build_index
 from chatbot.engine.arrays import Kind, Vectors
 from chatbot.engine.errors import EngineFailed, EngineOverloaded
 from chatbot.engine.index import Entry
+from chatbot.engine.upper import Upper
 from tests.chatbot.answering.bundles import manners
 
 ENTRIES = [
@@ -47,7 +48,7 @@ class WordEncoder:
                 vectors[row, word % 64] += 1
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
-    async def embed_query(self, text: str) -> Vectors:
+    async def embed_query(self, text: str, *, upper: Upper) -> Vectors:
         self.asked.append(text)
         await asyncio.sleep(0)
         if self.failure is not None:
@@ -55,9 +56,9 @@ class WordEncoder:
         vector: Vectors = self.embed([text])[0]
         return vector
 
-    async def embed_queries(self, texts: Sequence[str]) -> Vectors:
+    async def embed_queries(self, texts: Sequence[str], *, upper: Upper) -> Vectors:
         self.batches.append(list(texts))
-        return np.stack([await self.embed_query(text) for text in texts])
+        return np.stack([await self.embed_query(text, upper=upper) for text in texts])
 
     def tokens(self, texts: list[str]) -> list[list[int]]:
         return [
@@ -75,6 +76,7 @@ def make_bundle(encoder: WordEncoder, entries: list[Entry], ranker: Ranker | Non
         profile_id=1,
         revision=1,
         version="fake@1",
+        upper=Upper(name="fake@1", layers=()),
         index=build_index(
             entries, embed=lambda t, kind: encoder.embed(list(t), kind), tokenize=encoder.tokens
         ),

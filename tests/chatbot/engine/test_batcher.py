@@ -11,6 +11,10 @@ from chatbot.engine.arrays import Kind
 from chatbot.engine.batcher import Batcher, TextEncoder
 from chatbot.engine.encoder import Encoder
 from chatbot.engine.errors import EngineFailed, EngineOverloaded, EngineStopped
+from chatbot.engine.upper import Upper
+from chatbot.engine.upper_file import write_upper
+
+BASE = Upper(name="base", layers=())
 
 
 class PausableEncoder:
@@ -28,19 +32,28 @@ class PausableEncoder:
     def tokenize(self, texts: Sequence[str], *, kind: Kind) -> list[list[int]]:
         return [[666] if text == "boom" else [1] * max(1, len(text.encode())) for text in texts]
 
-    def forward(self, batch: Sequence[Sequence[int]]) -> np.ndarray:
+    def forward(self, batch: Sequence[Sequence[int]], uppers: Sequence[Upper]) -> np.ndarray:
         self.entered.set()
         assert self.open.wait(10)
         if [666] in [list(ids) for ids in batch]:
             raise RuntimeError("boom")
         self.batches.append(len(batch))
         self.seen += [len(ids) for ids in batch]
-        return np.array([[len(ids), 1.0] for ids in batch], np.float32)
+        vectors = [np.array([len(ids), 1.0], np.float32) for ids in batch]
+        for row, upper in enumerate(uppers):
+            for layer in upper.layers:
+                vectors[row] = layer(vectors[row], None)
+        return np.stack(vectors)
 
 
 @pytest.fixture(params=["fake", "real"])
-def contract_encoder(request, encoder: Encoder) -> TextEncoder:
-    return PausableEncoder() if request.param == "fake" else encoder
+def contract(request, encoder: Encoder) -> tuple[TextEncoder, Upper, Upper]:
+    """An encoder, its own upper layers, and some that were changed."""
+    if request.param == "fake":
+        return PausableEncoder(), BASE, Upper(name="other", layers=[lambda x, _mask: x + 1])
+    state = encoder.upper_state()
+    changed = {name: tensor * 1.05 for name, tensor in state.items()}
+    return encoder, encoder.base, encoder.upper("other", write_upper(changed))
 
 
 @pytest.fixture
@@ -54,25 +67,44 @@ def started(encoder: TextEncoder, *, batch_tokens: int = 64, queue_texts: int = 
     return batcher
 
 
-def test_results_equal_encoding_alone(contract_encoder: TextEncoder) -> None:
+def test_results_equal_encoding_alone(contract: tuple[TextEncoder, Upper, Upper]) -> None:
+    encoder, upper, other = contract
     texts = ["a", "a longer text", "b" * 30, "c"]
-    alone = [contract_encoder.forward(contract_encoder.tokenize([t], kind="query"))[0] for t in texts]
-    batcher = started(contract_encoder)
-    futures = [batcher.submit([text], kind="query") for text in texts]
-    futures.append(batcher.submit(texts, kind="query"))
-    results = [future.result(timeout=30) for future in futures]
+    ids = encoder.tokenize(texts, kind="query")
+    alone = [encoder.forward([its], [upper])[0] for its in ids]
+    otherwise = [encoder.forward([its], [other])[0] for its in ids]
+    batcher = started(encoder)
+    futures = [batcher.submit([text], kind="query", upper=upper) for text in texts]
+    futures += [batcher.submit([text], kind="query", upper=other) for text in texts]
+    together = batcher.submit(texts, kind="query", upper=upper)
+    results = [future.result(timeout=30)[0] for future in futures]
+    assert np.abs(together.result(timeout=30) - np.stack(alone)).max() < 2e-5
     batcher.stop()
-    for vector, expected in zip([r[0] for r in results[:-1]], alone, strict=True):
+    for vector, expected in zip(results, [*alone, *otherwise], strict=True):
         assert np.abs(vector - expected).max() < 2e-5
-    assert np.abs(results[-1] - np.stack(alone)).max() < 2e-5
+    assert np.abs(np.stack(alone) - np.stack(otherwise)).max() > 1e-2
+
+
+def test_versions_share_a_batch(fake: PausableEncoder) -> None:
+    batcher = started(fake)
+    fake.open.clear()
+    first = batcher.submit(["first"], kind="query", upper=BASE)
+    fake.entered.wait(5)
+    other = Upper(name="other", layers=[lambda x, _mask: x + 1])
+    rest = [batcher.submit(["ab"], kind="query", upper=upper) for upper in (BASE, other)]
+    fake.open.set()
+    wait([first, *rest], timeout=10)
+    batcher.stop()
+    assert fake.batches == [1, 2]
+    assert [future.result()[0][0] for future in rest] == [2, 3]
 
 
 def test_what_waits_is_batched_together(fake: PausableEncoder) -> None:
     batcher = started(fake)
     fake.open.clear()
-    first = batcher.submit(["first"], kind="query")
+    first = batcher.submit(["first"], kind="query", upper=BASE)
     fake.entered.wait(5)
-    rest = [batcher.submit(["ab"], kind="query") for _ in range(10)]
+    rest = [batcher.submit(["ab"], kind="query", upper=BASE) for _ in range(10)]
     fake.open.set()
     wait([first, *rest], timeout=10)
     batcher.stop()
@@ -81,7 +113,7 @@ def test_what_waits_is_batched_together(fake: PausableEncoder) -> None:
 
 def test_budget_splits_batches(fake: PausableEncoder) -> None:
     batcher = started(fake, batch_tokens=10)
-    batcher.submit(["aaaa"] * 5, kind="query").result(timeout=10)
+    batcher.submit(["aaaa"] * 5, kind="query", upper=BASE).result(timeout=10)
     batcher.stop()
     assert max(fake.batches) == 2
 
@@ -89,10 +121,10 @@ def test_budget_splits_batches(fake: PausableEncoder) -> None:
 def test_cancelled_work_is_dropped_before_packing(fake: PausableEncoder) -> None:
     batcher = started(fake)
     fake.open.clear()
-    batcher.submit(["x"], kind="query")
+    batcher.submit(["x"], kind="query", upper=BASE)
     fake.entered.wait(5)
-    gone = batcher.submit(["gone!"], kind="query")
-    kept = batcher.submit(["kept"], kind="query")
+    gone = batcher.submit(["gone!"], kind="query", upper=BASE)
+    kept = batcher.submit(["kept"], kind="query", upper=BASE)
     assert gone.cancel()
     fake.open.set()
     kept.result(timeout=10)
@@ -103,37 +135,40 @@ def test_cancelled_work_is_dropped_before_packing(fake: PausableEncoder) -> None
 def test_full_queue_refuses_by_name_and_recovers(fake: PausableEncoder) -> None:
     batcher = started(fake, queue_texts=2)
     fake.open.clear()
-    running = batcher.submit(["x"], kind="query")
+    running = batcher.submit(["x"], kind="query", upper=BASE)
     fake.entered.wait(5)
-    waiting = batcher.submit(["a", "b"], kind="query")
+    waiting = batcher.submit(["a", "b"], kind="query", upper=BASE)
     with pytest.raises(EngineOverloaded, match="at most 2"):
-        batcher.submit(["c"], kind="query")
+        batcher.submit(["c"], kind="query", upper=BASE)
     fake.open.set()
     wait([running, waiting], timeout=10)
-    assert batcher.submit(["c"], kind="query").result(timeout=10).shape == (1, 2)
+    assert batcher.submit(["c"], kind="query", upper=BASE).result(timeout=10).shape == (1, 2)
     batcher.stop()
 
 
 def test_failure_reaches_every_waiter_and_the_next_batch_works(fake: PausableEncoder) -> None:
     batcher = started(fake)
     fake.open.clear()
-    batcher.submit(["x"], kind="query")
+    batcher.submit(["x"], kind="query", upper=BASE)
     fake.entered.wait(5)
-    waiters = [batcher.submit(["boom"], kind="query"), batcher.submit(["y"], kind="query")]
+    waiters = [
+        batcher.submit(["boom"], kind="query", upper=BASE),
+        batcher.submit(["y"], kind="query", upper=BASE),
+    ]
     fake.open.set()
     for waiter in waiters:
         with pytest.raises(EngineFailed):
             waiter.result(timeout=10)
-    assert batcher.submit(["z"], kind="query").result(timeout=10).shape == (1, 2)
+    assert batcher.submit(["z"], kind="query", upper=BASE).result(timeout=10).shape == (1, 2)
     batcher.stop()
 
 
 def test_interactive_goes_before_bulk(fake: PausableEncoder) -> None:
     batcher = started(fake, batch_tokens=1000)
     fake.open.clear()
-    bulk = batcher.submit(["bulk" * 60] * 20, kind="passage", bulk=True)
+    bulk = batcher.submit(["bulk" * 60] * 20, kind="passage", upper=BASE, bulk=True)
     fake.entered.wait(5)
-    question = batcher.submit(["q"], kind="query")
+    question = batcher.submit(["q"], kind="query", upper=BASE)
     fake.open.set()
     wait([question, bulk], timeout=10)
     batcher.stop()
@@ -145,15 +180,15 @@ def test_interactive_goes_before_bulk(fake: PausableEncoder) -> None:
 def test_stop_fails_the_waiting_and_the_late(fake: PausableEncoder) -> None:
     batcher = started(fake)
     fake.open.clear()
-    batcher.submit(["x"], kind="query")
+    batcher.submit(["x"], kind="query", upper=BASE)
     fake.entered.wait(5)
-    waiting = batcher.submit(["y"], kind="query")
+    waiting = batcher.submit(["y"], kind="query", upper=BASE)
     threading.Timer(0.1, fake.open.set).start()
     batcher.stop()
     with pytest.raises(EngineStopped):
         waiting.result(timeout=1)
     with pytest.raises(EngineStopped):
-        batcher.submit(["z"], kind="query")
+        batcher.submit(["z"], kind="query", upper=BASE)
 
 
 def test_many_threads_get_their_own_answers(fake: PausableEncoder) -> None:
@@ -162,7 +197,7 @@ def test_many_threads_get_their_own_answers(fake: PausableEncoder) -> None:
 
     def ask(size: int) -> None:
         for _ in range(50):
-            got = batcher.submit(["a" * size], kind="query").result(timeout=10)
+            got = batcher.submit(["a" * size], kind="query", upper=BASE).result(timeout=10)
             if got[0][0] != size:
                 wrong.append(size)
 
