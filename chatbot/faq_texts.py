@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from chatbot.answering.retrieve import index_texts, text_digest
@@ -51,10 +51,15 @@ def today_of(profile: LocaleProfile) -> dt.date:
     return timezone.now().astimezone(zoneinfo.ZoneInfo(profile.time_zone)).date()
 
 
+def answering(*, profile_id: int, today: dt.date) -> QuerySet[FaqEntry]:
+    """Return the entries that answer on a day."""
+    valid = Q(valid_from=None) | Q(valid_from__lte=today), Q(valid_until=None) | Q(valid_until__gte=today)
+    return FaqEntry.objects.filter(*valid, profile_id=profile_id, is_active=True)
+
+
 def read(*, profile_id: int, today: dt.date) -> FaqTexts:
     """Read the entries that answer on a day."""
-    valid = Q(valid_from=None) | Q(valid_from__lte=today), Q(valid_until=None) | Q(valid_until__gte=today)
-    rows = FaqEntry.objects.filter(*valid, profile_id=profile_id, is_active=True).order_by("pk")
+    rows = answering(profile_id=profile_id, today=today).order_by("pk")
     asked = FaqQuestion.objects.filter(entry__in=rows.order_by()).order_by("entry_id", "position")
     questions = defaultdict[int, list[str]](list)
     for entry_id, text in asked.values_list("entry_id", "text").iterator(chunk_size=10_000):

@@ -9,33 +9,32 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-import numpy as np
 import psycopg
 from django.conf import settings
 from django.db import OperationalError, close_old_connections, connection
 
-from chatbot import faq_texts, pauses, tasks, vector_work, vectors
+from chatbot import faq_texts, index_builder, pauses, tasks, vector_work
 from chatbot.answering.language import Detector
 from chatbot.answering.pipeline import Bundle
 from chatbot.answering.rank import Ranker
-from chatbot.answering.retrieve import make_index
 from chatbot.engine import weights
-from chatbot.engine.arrays import Vectors
-from chatbot.engine.errors import EngineStopped
+from chatbot.engine.arrays import Kind, Vectors
+from chatbot.engine.errors import EngineFailed, EngineStopped
+from chatbot.engine.index import Index
 from chatbot.engine.runtime import Engine
-from chatbot.faq_texts import FaqTexts
+from chatbot.index_apart import IndexApart
+from chatbot.index_builder import Built, Order
+from chatbot.live_models import LiveModels, Model
 from chatbot.services import NODE_LOCK
-from chatbot.vectors import StoredVector
 from customers.culture import Manners
 from customers.models import LocaleProfile
 from customers.services import FAQ_CHANNEL
 
 logger = logging.getLogger(__name__)
 
-BULK_TEXTS = 512
 # What an edit brings is embedded here, within a second; more is the worker's. A node that starts does more itself, so
 # that a new installation answers at once.
 EDIT_TEXTS = 64
@@ -43,6 +42,8 @@ START_TEXTS = 2_000
 ASK_AGAIN_SECONDS = 60.0
 NO_REVISION = -1
 RECONNECT_SECONDS = 1.0
+# How often the refresher looks around: for its end, and while an index is built for what that has to say.
+LOOK_SECONDS, BUSY_LOOK_SECONDS = 0.5, 0.05
 
 
 class NotServed(Exception):
@@ -56,6 +57,8 @@ class Serving:
         self.node = secrets.randbelow(2**31 - 1) + 1
         self.engine: Engine | None = None
         self.detector: Detector | None = None
+        self._apart: IndexApart | None = None
+        self._models: LiveModels | None = None
         self._bundles: dict[int, Bundle] = {}
         self._tenants: dict[int, int] = {}
         self._days: dict[int, dt.date] = {}
@@ -90,9 +93,18 @@ class Serving:
         )
         if listen:
             pauses.take_short_turns()
+            self.use_apart(folder)
             self._refresher.start()
             # The node's lock must be held before the first message is claimed in its name.
             self._listening.wait(timeout=30)
+            pauses.look_past_what_stays()
+
+    def use_apart(self, folder: Path) -> None:
+        """Have large indexes built in a process of their own, with the tokenizer of a model folder."""
+        engine = self.running_engine()
+        self._apart = IndexApart(
+            tokenizer=folder / "tokenizer.json", max_tokens=engine.encoder.max_tokens, embed=self._embed
+        )
 
     def stop(self) -> None:
         """End the refresher and the engine; what waits fails with EngineStopped."""
@@ -101,6 +113,8 @@ class Serving:
             self.engine.stop()
         if self._refresher.is_alive():
             self._refresher.join(timeout=10)
+        if self._apart is not None:
+            self._apart.stop()
 
     def bundle(self, profile_id: int) -> Bundle:
         """Lease the profile's current bundle. Raises NotServed."""
@@ -130,6 +144,11 @@ class Serving:
             raise EngineStopped("The engine has not started.")
         return self.engine
 
+    def _running_models(self) -> LiveModels:
+        if self._models is None:
+            self._models = LiveModels(self.running_engine())
+        return self._models
+
     def is_ready(self) -> bool:
         """Say whether the model is loaded and the FAQs have been read once."""
         return self.engine is not None and self._listening.is_set() and not self._stopping.is_set()
@@ -149,49 +168,65 @@ class Serving:
             for gone in self._bundles.keys() - profiles.keys():
                 del self._bundles[gone]
                 self._waiting.pop(gone, None)
+            if self._apart is not None:
+                self._apart.forget(all_but=profiles.keys())
+            models = self._running_models()
+            models.refresh(profiles.keys())
             for profile in profiles.values():
-                today = faq_texts.today_of(profile)
-                built = self._bundles.get(profile.pk)
-                if built is None or built.revision != profile.faq_revision or self._days[profile.pk] != today:
-                    self._refresh(profile, today)
+                today, model = faq_texts.today_of(profile), models.of(profile.pk)
+                if not self._is_fresh(profile, today, model):
+                    self._refresh(profile, today, model)
 
-    def _refresh(self, profile: LocaleProfile, today: dt.date) -> None:
+    def _is_fresh(self, profile: LocaleProfile, today: dt.date, model: Model) -> bool:
+        """Say whether what is served is of the profile's revision, of this day and of the model that is live."""
+        built = self._bundles.get(profile.pk)
+        if built is None or self._days[profile.pk] != today:
+            return False
+        return built.revision == profile.faq_revision and built.version == model.name
+
+    def _refresh(self, profile: LocaleProfile, today: dt.date, model: Model) -> None:
         """Bring one profile up to date, or leave its vectors to the worker and serve what there was until then."""
-        if self._is_waiting(profile, today):
+        if self._is_waiting(profile, today, model):
             return
-        with pauses.held_off():
-            bundle = self._build(profile, today)
-        if bundle is not None:
-            self._waiting.pop(profile.pk, None)
-            self._bundles[profile.pk] = bundle
-            self._days[profile.pk] = today
-            if self._refresher.is_alive():
-                vector_work.tell_live(profile_id=profile.pk, revision=bundle.revision)
-            return
-        self._ask_worker(profile, today)
         before = self._bundles.get(profile.pk)
-        self._days.setdefault(profile.pk, today)
-        self._bundles[profile.pk] = (
-            self._partial(profile, today) if before is None else replace(before, manners=manners_of(profile))
-        )
+        built = self._built(profile, today, model)
+        if built is not None and built.order.version != model.upper.name:
+            built = None  # another version went live while it was built; the next look orders it again
+        if built is not None and built.index is not None:
+            self._bundles[profile.pk] = self._bundle(
+                profile, built.index, built.order.revision if built.is_whole else NO_REVISION, model
+            )
+        elif before is not None:
+            self._bundles[profile.pk] = replace(before, manners=manners_of(profile))
+        if built is None:
+            return
+        if built.is_whole:
+            self._waiting.pop(profile.pk, None)
+            self._days[profile.pk] = built.order.today
+            if self._refresher.is_alive():
+                vector_work.tell_live(profile_id=profile.pk, revision=built.order.revision)
+        else:
+            self._ask_worker(profile, today, model)
+            self._days.setdefault(profile.pk, today)
 
-    def _is_waiting(self, profile: LocaleProfile, today: dt.date) -> bool:
+    def _is_waiting(self, profile: LocaleProfile, today: dt.date, model: Model) -> bool:
         """Say whether the worker still has this revision's vectors to make; ask it again after a while."""
-        assert self.engine is not None
         waiting = self._waiting.get(profile.pk)
-        if waiting is None or waiting.of != (profile.faq_revision, today):
+        if waiting is None or waiting.of != (profile.faq_revision, today, model.upper.name):
             return False
         if vector_work.is_finished(
-            profile_id=profile.pk, revision=profile.faq_revision, version=self.engine.version
+            profile_id=profile.pk, revision=profile.faq_revision, version=model.upper.name
         ):
             return False
         if time.monotonic() - waiting.asked_at > ASK_AGAIN_SECONDS:
-            self._ask_worker(profile, today)
+            self._ask_worker(profile, today, model)
         return True
 
-    def _ask_worker(self, profile: LocaleProfile, today: dt.date) -> None:
+    def _ask_worker(self, profile: LocaleProfile, today: dt.date, model: Model) -> None:
         tasks.defer_vectors(profile.pk)
-        self._waiting[profile.pk] = _Waiting(of=(profile.faq_revision, today), asked_at=time.monotonic())
+        self._waiting[profile.pk] = _Waiting(
+            of=(profile.faq_revision, today, model.upper.name), asked_at=time.monotonic()
+        )
 
     def _refresh_forever(self) -> None:
         while not self._stopping.is_set():
@@ -218,66 +253,67 @@ class Serving:
             while not self._stopping.is_set():
                 # Listening began before this read, so a change that it misses is announced after it.
                 self.refresh_changed()
-                self._listening.set()
+                if not self._is_building():
+                    self._listening.set()
                 self._wait(listener)
 
     def _wait(self, listener: psycopg.Connection) -> None:
-        """Return at the first announcement, when it is time to poll, or when stopping."""
-        for _ in range(settings.FAQ_POLL_SECONDS * 2):
-            if self._stopping.is_set() or any(True for _ in listener.notifies(timeout=0.5, stop_after=1)):
+        """Return at the first announcement, when an index was built, when it is time to poll, or when stopping."""
+        until = time.monotonic() + settings.FAQ_POLL_SECONDS
+        while time.monotonic() < until and not self._stopping.is_set():
+            seconds = BUSY_LOOK_SECONDS if self._is_building() else LOOK_SECONDS
+            if any(True for _ in listener.notifies(timeout=seconds, stop_after=1)):
+                return
+            if self._apart is not None and self._apart.look():
                 return
 
     # ---------------------------------------------------------------- building one bundle
 
-    def _build(self, profile: LocaleProfile, today: dt.date) -> Bundle | None:
-        """Read a profile's FAQ, embed what has no vector yet, and index it; None where that is too much to wait for."""
-        assert self.engine is not None
-        faq = faq_texts.read(profile_id=profile.pk, today=today)
-        known = vectors.stored_keys(profile_id=profile.pk, version=self.engine.version)
-        wanted = faq.wanted()
-        if len(wanted - known) > self._patience():
-            return None
-        self._embed(profile, faq, wanted - known)
-        stored, stale = vectors.load(profile_id=profile.pk, version=self.engine.version, known=wanted)
-        if stale:
-            vectors.prune(ids=stale)
-        found = {(row.entry_id, row.digest): row.vector for row in stored}
-        if not wanted <= found.keys():
-            return None  # an entry went while it was read; its announcement is on the way
-        return self._bundle(profile, faq, found)
-
-    def _partial(self, profile: LocaleProfile, today: dt.date) -> Bundle:
-        """Return what a node serves that has just started, until the worker is done: the entries that have vectors."""
-        assert self.engine is not None
-        faq = faq_texts.read(profile_id=profile.pk, today=today)
-        ready = faq.having(vectors.stored_keys(profile_id=profile.pk, version=self.engine.version))
-        stored, _ = vectors.load(profile_id=profile.pk, version=self.engine.version, known=ready.wanted())
-        found = {(row.entry_id, row.digest): row.vector for row in stored}
-        return replace(self._bundle(profile, ready.having(set(found)), found), revision=NO_REVISION)
-
-    def _bundle(
-        self, profile: LocaleProfile, faq: FaqTexts, found: Mapping[tuple[int, bytes], Vectors]
-    ) -> Bundle:
-        """Index an FAQ whose vectors are all among the `found`."""
-        assert self.engine is not None
-        dim = self.engine.encoder.dim
-        index = make_index(
-            [it.entry for it in faq.entries],
-            questions=_stack(
-                [found[it.entry_id, digest] for it in faq.entries for digest in it.questions], dim
-            ),
-            passages=_stack([found[it.entry_id, it.passage] for it in faq.entries], dim),
-            tokenize=self.engine.tokens,
-            synonyms=profile.synonyms,
-        )
-        return Bundle(
+    def _built(self, profile: LocaleProfile, today: dt.date, model: Model) -> Built | None:
+        """Build a profile's index, or a large one apart: then it comes with a later call, and None until then."""
+        engine = self.running_engine()
+        before = self._bundles.get(profile.pk)
+        order = Order(
             profile_id=profile.pk,
             revision=profile.faq_revision,
-            version=self.engine.version,
+            today=today,
+            version=model.upper.name,
+            dim=engine.encoder.dim,
+            synonyms=profile.synonyms,
+            patience=self._patience(),
+            may_be_partial=before is None,
+        )
+        if self._apart is not None and index_builder.is_large(profile_id=profile.pk):
+            if before is not None and index_builder.is_far_off(order):
+                return Built(order=order, index=None, is_whole=False)
+            return self._apart.take(order, served=NO_REVISION if before is None else before.revision)
+        with pauses.held_off():
+            return index_builder.build(
+                order, tokenize=engine.tokens, embed=lambda texts, kind: self._embed(order, texts, kind)
+            )
+
+    def _bundle(self, profile: LocaleProfile, index: Index, revision: int, model: Model) -> Bundle:
+        return Bundle(
+            profile_id=profile.pk,
+            revision=revision,
+            version=model.name,
+            upper=model.upper,
             index=index,
-            ranker=Ranker.allowing(profile.max_wrong_percent),
+            ranker=Ranker.allowing(profile.max_wrong_percent, weights=model.weights),
             manners=manners_of(profile),
         )
+
+    def _embed(self, order: Order, texts: list[str], kind: Kind) -> Vectors:
+        """Return the unit vectors [texts, dim] for an order, made behind the visitors' questions."""
+        upper = self._running_models().of(order.profile_id).upper
+        if upper.name != order.version:
+            raise EngineFailed(f"{order.version} is not live any more.")
+        made = self.running_engine().embed_bulk(texts, kind, upper=upper).result()
+        logger.info("Profile %d: %d texts embedded", order.profile_id, len(texts))
+        return made
+
+    def _is_building(self) -> bool:
+        return self._apart is not None and self._apart.is_busy()
 
     def _patience(self) -> float:
         """Return how many texts of a profile this process embeds itself: a command all of them, a node few."""
@@ -285,28 +321,12 @@ class Serving:
             return float("inf")
         return EDIT_TEXTS if self._listening.is_set() else START_TEXTS
 
-    def _embed(self, profile: LocaleProfile, faq: FaqTexts, missing: set[tuple[int, bytes]]) -> None:
-        """Embed and store the texts that have no vector yet."""
-        assert self.engine is not None
-        for kind in ("query", "passage"):
-            keys = [key for key in sorted(missing) if faq.texts[key[1]][0] == kind]
-            for start in range(0, len(keys), BULK_TEXTS):
-                piece = keys[start : start + BULK_TEXTS]
-                made = self.engine.embed_bulk([faq.texts[digest][1] for _, digest in piece], kind).result()
-                new = [
-                    StoredVector(entry_id=key[0], digest=key[1], vector=vector)
-                    for key, vector in zip(piece, made, strict=True)
-                ]
-                vectors.save(version=self.engine.version, vectors=new)
-        if missing:
-            logger.info("%s: %d texts embedded", profile, len(missing))
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Waiting:
     """What the worker was asked for, and when (`time.monotonic`)."""
 
-    of: tuple[int, dt.date]
+    of: tuple[int, dt.date, str]
     asked_at: float
 
 
@@ -324,12 +344,6 @@ def manners_of(profile: LocaleProfile) -> Manners:
         foreign_answers=profile.foreign_answers,
         max_wrong_percent=profile.max_wrong_percent,
     )
-
-
-def _stack(rows: Iterable[Vectors], dim: int) -> Vectors:
-    """Stack vectors into [rows, dim], also when there are none."""
-    found = list(rows)
-    return np.stack(found) if found else np.zeros((0, dim), np.float32)
 
 
 serving = Serving()

@@ -185,6 +185,8 @@ ENCODER_BATCH_TOKENS = env_int("ENCODER_BATCH_TOKENS", 2048, minimum=512)
 ENCODER_QUEUE_TEXTS = env_int("ENCODER_QUEUE_TEXTS", 512, minimum=1)
 QUERY_CACHE_ENTRIES = env_int("QUERY_CACHE_ENTRIES", 10_000)
 MODEL_DIR = VAR_DIR / "models"
+VERSIONS_KEPT = env_int("VERSIONS_KEPT", 10, minimum=2)
+VERSIONS_KEPT_DAYS = env_int("VERSIONS_KEPT_DAYS", 90, minimum=1)
 
 # ------------------------------------------------------------------ the chat
 

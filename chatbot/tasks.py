@@ -6,6 +6,7 @@ What they need is imported when they run: the site defers jobs without knowing h
 import datetime as dt
 import logging
 import time
+import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,13 @@ STALLED_SECONDS = 20
 RETRY_SECONDS = (2, 10, 60)
 RECONNECT_SECONDS = 1.0
 UPLOAD_VECTORS_DAYS = 7
-CHECK_PRIORITY, VECTORS_PRIORITY, COMPARE_PRIORITY, SUITE_PRIORITY = 20, 10, 0, 0
+CHECK_PRIORITY, CHANGE_PRIORITY, VECTORS_PRIORITY, COMPARE_PRIORITY, SUITE_PRIORITY = 20, 15, 10, 0, 0
+TRAINING_PRIORITY, NIGHTLY_PRIORITY = -10, -20
+# Trainings have a queue, and in each worker a place, of their own: however many wait, no other job waits for them.
+DEFAULT_QUEUE, TRAINING_QUEUE = "default", "training"
+# A run or a change that was not heard of for so long has lost its job, or its command was killed.
+LOST_SECONDS = 60
+NIGHT_HOUR = 3
 
 
 def defer_check(upload_id: int) -> None:
@@ -46,6 +53,17 @@ def defer_vectors(profile_id: int) -> None:
 def defer_suite(run_id: int) -> None:
     """Have a run's test questions answered."""
     _defer("suite_answer", f"suite:{run_id}", SUITE_PRIORITY, run_id=run_id)
+
+
+def defer_training(run_id: int, *, nightly: bool = False) -> None:
+    """Have a training run worked on; in the caller's transaction."""
+    priority = NIGHTLY_PRIORITY if nightly else TRAINING_PRIORITY
+    _defer("train_profile", f"training:{run_id}", priority, queue=TRAINING_QUEUE, run_id=run_id)
+
+
+def defer_change(change_id: int) -> None:
+    """Have a version made live; in the caller's transaction."""
+    _defer("version_change", f"version:{change_id}", CHANGE_PRIORITY, change_id=change_id)
 
 
 @app.task(pass_context=True)
@@ -72,8 +90,15 @@ def upload_check(context: JobContext, *, upload_id: int, attempt: int = 0) -> No
 def upload_compare(context: JobContext, *, upload_id: int, attempt: int = 0) -> None:
     """Look for similar questions in an upload, and try the test questions with it."""
     from chatbot import upload_compare as comparing
+    from customers import upload_comparison
 
-    _try(lambda: comparing.compare(upload_id=upload_id), context, attempt, upload_id=upload_id)
+    _try(
+        lambda: comparing.compare(upload_id=upload_id),
+        context,
+        attempt,
+        at_last=lambda: upload_comparison.upload_compare_fail(upload_id=upload_id),
+        upload_id=upload_id,
+    )
 
 
 @app.task(pass_context=True)
@@ -96,6 +121,76 @@ def suite_answer(context: JobContext, *, run_id: int, attempt: int = 0) -> None:
         at_last=lambda: suites.run_fail(run_id=run_id),
         run_id=run_id,
     )
+
+
+@app.task(pass_context=True)
+def train_profile(context: JobContext, *, run_id: int, attempt: int = 0) -> None:
+    """Work on a training run."""
+    from chatbot import training, training_work
+    from chatbot.training_progress import Stopped
+
+    def work() -> None:
+        try:
+            training_work.train(run_id=run_id, is_stopped=context.should_abort)
+        except Stopped:
+            _again(context, run_id=run_id)
+
+    _try(work, context, attempt, at_last=lambda: training.run_fail(run_id=run_id), run_id=run_id)
+
+
+@app.task(pass_context=True)
+def version_change(context: JobContext, *, change_id: int, attempt: int = 0) -> None:
+    """Make a version live once it has its vectors."""
+    from chatbot import version_work, versions
+
+    _try(
+        lambda: version_work.make_live(change_id=change_id),
+        context,
+        attempt,
+        at_last=lambda: versions.change_fail(change_id=change_id),
+        change_id=change_id,
+    )
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="lost_resume", lock="lost_resume")
+def lost_resume(timestamp: int) -> None:
+    """Have the runs and changes gone on with that nobody is at: one's job was lost, or its command was killed."""
+    from chatbot import training
+    from chatbot.models import TrainingRun, VersionChange
+
+    quiet = timezone.now() - dt.timedelta(seconds=LOST_SECONDS)
+    for run in TrainingRun.objects.filter(state__in=training.ACTIVE, progress_at__lt=quiet):
+        defer_training(run.pk, nightly=run.trigger == TrainingRun.Trigger.SCHEDULE)
+    waiting = VersionChange.objects.filter(state=VersionChange.State.WAITING, progress_at__lt=quiet)
+    for change_id in waiting.values_list("pk", flat=True):
+        defer_change(change_id)
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(queueing_lock="nightly_train", lock="nightly_train")
+def nightly_train(timestamp: int) -> None:
+    """Open a training for each locale where it is night and enough has changed."""
+    from chatbot import drift, training
+    from customers.models import LocaleProfile
+
+    wanted = LocaleProfile.objects.filter(is_active=True, tenant__is_active=True, retrain_after__gt=0)
+    for profile in wanted.select_related("tenant"):
+        hour = timezone.now().astimezone(zoneinfo.ZoneInfo(profile.time_zone)).hour
+        if hour == NIGHT_HOUR and drift.is_due(profile=profile):
+            training.run_open(profile=profile, actor="nightly", trigger=training.Trigger.SCHEDULE)
+
+
+@app.periodic(cron="53 * * * *")
+@app.task(queueing_lock="versions_retire", lock="versions_retire")
+def versions_retire(timestamp: int) -> None:
+    """Delete versions and runs that are past their time, and what they left on this machine's disk."""
+    from chatbot import training, training_files, versions
+
+    if gone := versions.versions_retire():
+        logger.info("%d model versions were past their time and are deleted", gone)
+    training.runs_retire()
+    training_files.sweep()
 
 
 @app.periodic(cron="* * * * * */10")
@@ -157,15 +252,13 @@ def _try(
         logger.exception(
             "%s failed and is tried again in %d s", context.job.task_name, RETRY_SECONDS[attempt]
         )
-        name = context.job.task_name.rpartition(".")[2]
-        _defer(
-            name,
-            context.job.lock or name,
-            context.job.priority,
-            seconds=RETRY_SECONDS[attempt],
-            attempt=attempt + 1,
-            **arguments,
-        )
+        _again(context, seconds=RETRY_SECONDS[attempt], attempt=attempt + 1, **arguments)
+
+
+def _again(context: JobContext, *, seconds: int | None = None, **arguments: int) -> None:
+    """Enqueue a job that is being done once more, as it was enqueued."""
+    job, name = context.job, context.job.task_name.rpartition(".")[2]
+    _defer(name, job.lock or name, job.priority, queue=job.queue, seconds=seconds, **arguments)
 
 
 def _wait_for_database() -> None:
@@ -178,10 +271,19 @@ def _wait_for_database() -> None:
             time.sleep(RECONNECT_SECONDS)
 
 
-def _defer(task: str, lock: str, priority: int, *, seconds: int | None = None, **arguments: Any) -> None:
+def _defer(
+    task: str,
+    lock: str,
+    priority: int,
+    *,
+    queue: str = DEFAULT_QUEUE,
+    seconds: int | None = None,
+    **arguments: Any,
+) -> None:
     """Enqueue a job unless the same waits already; two of the same never run at once."""
     configured = app.configure_task(
         f"chatbot.tasks.{task}",
+        queue=queue,
         lock=lock,
         queueing_lock=lock,
         priority=priority,

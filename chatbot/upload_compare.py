@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chatbot import bulk_encoder, faq_texts, vectors
+from chatbot import bulk_encoder, faq_texts, vectors, versions
 from chatbot.answering import events
-from chatbot.answering.rank import Ranker
+from chatbot.answering.rank import Ranker, weights_from_json
 from chatbot.answering.retrieve import make_index, readings, search
 from chatbot.engine import space
 from chatbot.engine.arrays import Kind
 from chatbot.engine.index import Index
 from chatbot.faq_texts import FaqTexts
-from customers import faq_store, uploads
+from customers import faq_store, upload_comparison, uploads
 from customers.faq_store import FaqDraft
 from customers.models import FaqUpload, FaqUploadFinding, FaqUploadRow, LocaleProfile, TestQuestion
 from customers.upload_texts import ALIKE
@@ -58,7 +58,7 @@ def compare(*, upload_id: int) -> None:
             impact += tried
     except Overtaken:
         return
-    uploads.upload_compared(upload_id=upload_id, findings=findings, impact=impact)
+    upload_comparison.upload_compared(upload_id=upload_id, findings=findings, impact=impact)
 
 
 def _compare_profile(
@@ -86,7 +86,8 @@ def _compare_profile(
 
 def _vectors(upload: FaqUpload, profile: LocaleProfile, *faqs: FaqTexts) -> Known:
     """Return the vectors [dim] of all texts: stored ones, those of earlier looks, and new ones, which are kept."""
-    version = bulk_encoder.encoder().version
+    model = versions.live(profile_id=profile.pk)
+    version = bulk_encoder.key_of(model)
     texts: dict[bytes, tuple[Kind, str]] = {}
     for faq in faqs:
         texts |= faq.texts
@@ -97,7 +98,7 @@ def _vectors(upload: FaqUpload, profile: LocaleProfile, *faqs: FaqTexts) -> Know
     missing = [digest for digest in missing if digest not in known]
     done = len(texts) - len(missing)
     _go_on(upload, done, len(texts))
-    for places, made in bulk_encoder.embed([texts[digest] for digest in missing]):
+    for places, made in bulk_encoder.embed([texts[digest] for digest in missing], version=model):
         step = {missing[place]: vector for place, vector in zip(places, made, strict=True)}
         vectors.save_for_upload(upload_id=upload.pk, version=version, vectors=step)
         known |= step
@@ -169,11 +170,13 @@ def _impact(
 ) -> list[dict[str, Any]]:
     """Answer the test questions by both FAQs."""
     texts = [question.text for question in questions]
-    ranker = Ranker.allowing(profile.max_wrong_percent)
+    model = versions.live(profile_id=profile.pk)
+    weights = None if model is None else weights_from_json(model.ranker)
+    ranker = Ranker.allowing(profile.max_wrong_percent, weights=weights)
     indexes = [_index(faq, known, synonyms=profile.synonyms) for faq in (old, new)]
     wanted = list(dict.fromkeys(one for index in indexes for text in texts for one in readings(text, index)))
     asked: dict[str, Array] = {}
-    for places, made in bulk_encoder.embed([("query", text) for text in wanted]):
+    for places, made in bulk_encoder.embed([("query", text) for text in wanted], version=model):
         asked |= {wanted[place]: vector for place, vector in zip(places, made, strict=True)}
     outcomes = [[_outcome(index, text, asked, ranker=ranker) for text in texts] for index in indexes]
     return [

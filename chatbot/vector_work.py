@@ -6,7 +6,7 @@ import numpy as np
 from django.db import connection
 from django.utils import timezone
 
-from chatbot import bulk_encoder, faq_texts, vectors
+from chatbot import bulk_encoder, faq_texts, vectors, versions
 from chatbot.models import VectorWork
 from chatbot.vectors import StoredVector
 from customers.models import LocaleProfile
@@ -23,7 +23,8 @@ def compute(*, profile_id: int) -> None:
     profile = LocaleProfile.objects.filter(pk=profile_id).first()
     if profile is None:
         return
-    version = bulk_encoder.encoder().version
+    model = versions.live(profile_id=profile_id)
+    version = bulk_encoder.key_of(model)
     faq = faq_texts.read(profile_id=profile_id, today=faq_texts.today_of(profile))
     wanted = faq.wanted()
     missing = wanted - vectors.stored_keys(profile_id=profile_id, version=version)
@@ -38,7 +39,7 @@ def compute(*, profile_id: int) -> None:
     digests = _take_from_uploads(profile, version, entries)
     left = sum(len(entries[digest]) for digest in digests)
     tell(left)
-    for places, made in bulk_encoder.embed([faq.texts[digest] for digest in digests]):
+    for places, made in bulk_encoder.embed([faq.texts[digest] for digest in digests], version=model):
         found = {digests[place]: vector for place, vector in zip(places, made, strict=True)}
         _save(version, entries, found)
         left -= sum(len(entries[digest]) for digest in found)

@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 from pgvector import Vector
 from pgvector.psycopg import register_vector
 
+# Of COPY's binary format (the Postgres manual, COPY, "Binary Format"), and of the rows that are read with it.
+HEADER_BYTES, TRAILER_BYTES = 19, 2
+DIGEST_BYTES = 32
+DIM_OFFSET = 2 + (4 + 8) + (4 + 8) + (4 + DIGEST_BYTES) + 4
+
 
 @dataclass(frozen=True, kw_only=True)
 class StoredVector:
@@ -20,30 +25,54 @@ class StoredVector:
     vector: NDArray[np.float32]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """Rows of QuestionVector: their ids, which text of which entry each is of, and the unit vectors [rows, dim]."""
+
+    ids: list[int]
+    keys: list[tuple[int, bytes]]
+    matrix: NDArray[np.float32]
+
+    def places(self) -> dict[tuple[int, bytes], int]:
+        """Return each text's row."""
+        return {key: row for row, key in enumerate(self.keys)}
+
+
+def load_all(*, profile_id: int, version: str) -> Stored:
+    """Return all of a profile's stored vectors; the matrix is [0, 0] where there are none."""
+    connection.ensure_connection()
+    with (
+        psycopg.Cursor(connection.connection) as cursor,
+        cursor.copy(
+            """
+        COPY (
+            SELECT v.id, v.entry_id, v.text_sha256, v.vector FROM chatbot_questionvector v
+            JOIN customers_faqentry e ON e.id = v.entry_id WHERE e.profile_id = %s AND v.version = %s
+        ) TO STDOUT (FORMAT binary)
+        """,
+            [profile_id, version],
+        ) as copy,
+    ):
+        data = b"".join(copy)
+    rows = _rows(data)
+    return Stored(
+        ids=rows["id"].tolist(),
+        keys=list(zip(rows["entry_id"].tolist(), rows["digest"].tolist(), strict=True)),
+        matrix=rows["vector"].astype(np.float32),
+    )
+
+
 def load(
     *, profile_id: int, version: str, known: set[tuple[int, bytes]]
 ) -> tuple[list[StoredVector], list[int]]:
     """Return the profile's stored vectors that are among `known` texts, and the row ids of all others."""
-    connection.ensure_connection()
-    register_vector(connection.connection)
-    # Django's own cursors bind parameters on the client, which knows no binary form.
-    with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(
-            """
-            SELECT v.id, v.entry_id, v.text_sha256, v.vector FROM chatbot_questionvector v
-            JOIN customers_faqentry e ON e.id = v.entry_id WHERE e.profile_id = %s AND v.version = %s
-            """,
-            [profile_id, version],
-            binary=True,
-        )
-        rows = cursor.fetchall()
-    found, stale = [], []
-    for row_id, entry_id, digest, vector in rows:
-        if (entry_id, bytes(digest)) in known:
-            found.append(StoredVector(entry_id=entry_id, digest=bytes(digest), vector=_array(vector)))
-        else:
-            stale.append(row_id)
-    return found, stale
+    stored = load_all(profile_id=profile_id, version=version)
+    found = [
+        StoredVector(entry_id=key[0], digest=key[1], vector=vector)
+        for key, vector in zip(stored.keys, stored.matrix, strict=True)
+        if key in known
+    ]
+    return found, [row_id for row_id, key in zip(stored.ids, stored.keys, strict=True) if key not in known]
 
 
 def save(*, version: str, vectors: Iterable[StoredVector]) -> None:
@@ -84,18 +113,8 @@ def stored_keys(*, profile_id: int, version: str) -> set[tuple[int, bytes]]:
 
 def load_by_digest(*, profile_id: int, version: str) -> dict[bytes, NDArray[np.float32]]:
     """Return the profile's stored vectors [dim] by the digest of their text."""
-    connection.ensure_connection()
-    register_vector(connection.connection)
-    with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(
-            """
-            SELECT v.text_sha256, v.vector FROM chatbot_questionvector v
-            JOIN customers_faqentry e ON e.id = v.entry_id WHERE e.profile_id = %s AND v.version = %s
-            """,
-            [profile_id, version],
-            binary=True,
-        )
-        return {bytes(digest): _array(vector) for digest, vector in cursor.fetchall()}
+    stored = load_all(profile_id=profile_id, version=version)
+    return {digest: vector for (_, digest), vector in zip(stored.keys, stored.matrix, strict=True)}
 
 
 def save_for_upload(*, upload_id: int, version: str, vectors: Mapping[bytes, NDArray[np.float32]]) -> None:
@@ -134,3 +153,20 @@ def load_for_uploads(
 
 def _array(vector: "Vector | NDArray[np.float32]") -> NDArray[np.float32]:
     return np.asarray(vector.to_numpy() if isinstance(vector, Vector) else vector, np.float32)
+
+
+def _rows(data: bytes) -> "NDArray[np.void]":
+    """Read what COPY gives in binary: every row is as long as the others, so that all are one array."""
+    body = memoryview(data)[HEADER_BYTES:-TRAILER_BYTES]
+    dim = int.from_bytes(body[DIM_OFFSET : DIM_OFFSET + 2], "big") if len(body) else 0
+    # Each field has its length before it; a vector is its dimension, two spare bytes, and its numbers.
+    row = np.dtype(
+        [
+            ("fields", ">i2"),
+            *[("id_bytes", ">i4"), ("id", ">i8")],
+            *[("entry_bytes", ">i4"), ("entry_id", ">i8")],
+            *[("digest_bytes", ">i4"), ("digest", f"V{DIGEST_BYTES}")],
+            *[("vector_bytes", ">i4"), ("dim", ">i2"), ("spare", ">i2"), ("vector", ">f4", (dim,))],
+        ]
+    )
+    return np.frombuffer(body, row)

@@ -20,11 +20,14 @@ _SUPPORT = {
     "faqupload": {VIEW, ADD, CHANGE},
     "testquestion": {VIEW, ADD, CHANGE, DELETE},
     "conversation": {VIEW},
+    "trainingrun": {VIEW, ADD, CHANGE},
+    "modelversion": {VIEW},
 }
 _MANAGER = _SUPPORT | {
     "tenant": {VIEW, CHANGE},
     "localeprofile": {VIEW, ADD, CHANGE},
     "auditrecord": {VIEW},
+    "modelversion": {VIEW, ADD, CHANGE},
 }
 ROLE_ACTS: Mapping[str, Mapping[str, set[str]]] = {
     TenantMember.Role.SUPPORT: _SUPPORT,

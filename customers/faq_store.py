@@ -1,19 +1,18 @@
 """FAQ entries in bulk: as many statements for 20,000 entries as for ten, and no model objects in between."""
 
 import datetime as dt
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-import psycopg
-from django.db import connection
-
+from customers import faq_changes
 from customers.models import FaqEntry, FaqQuestion
 
 DATES = ("valid_from", "valid_until")
+FIELDS = ("category", "answer", "tags", "follow_ups", "valid_from", "valid_until", "is_active")
 LISTS = ("questions", "tags", "follow_ups")
-ENTRY_FIELDS = ("category", "answer", "tags", "follow_ups", "valid_from", "valid_until", "is_active")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +52,7 @@ def load(*, profile_id: int, keys: Collection[str] | None = None) -> dict[str, F
     for entry_id, text in questions.values_list("entry_id", "text").iterator(chunk_size=10_000):
         texts[entry_id].append(text)
     found = {}
-    rows = entries.values_list("pk", "key", *ENTRY_FIELDS).iterator(chunk_size=5_000)
+    rows = entries.values_list("pk", "key", *FIELDS).iterator(chunk_size=5_000)
     for entry_id, key, category, answer, tags, follow_ups, valid_from, valid_until, is_active in rows:
         found[key] = FaqDraft(
             key=key,
@@ -71,58 +70,9 @@ def load(*, profile_id: int, keys: Collection[str] | None = None) -> dict[str, F
 
 def write(*, profile_id: int, drafts: Iterable[FaqDraft]) -> None:
     """Create the entries with these keys, or make those that exist as the drafts say; in the caller's transaction."""
-    drafts = list(drafts)
-    if not drafts:
-        return
-    connection.ensure_connection()
-    # Django's own cursors bind on the client and cannot copy.
-    with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(
-            """
-            CREATE TEMPORARY TABLE faq_draft (key text PRIMARY KEY, category text, answer text, tags text[],
-                follow_ups text[], valid_from date, valid_until date, is_active boolean) ON COMMIT DROP;
-            CREATE TEMPORARY TABLE faq_draft_question (key text, position integer, text text) ON COMMIT DROP
-            """
-        )
-        columns = ", ".join(ENTRY_FIELDS)
-        with cursor.copy(f"COPY faq_draft (key, {columns}) FROM STDIN") as copy:
-            for draft in drafts:
-                values = [getattr(draft, name) for name in ENTRY_FIELDS]
-                copy.write_row(
-                    [draft.key, *(list(value) if isinstance(value, tuple) else value for value in values)]
-                )
-        with cursor.copy("COPY faq_draft_question (key, position, text) FROM STDIN") as copy:
-            for draft in drafts:
-                for position, text in enumerate(draft.questions):
-                    copy.write_row((draft.key, position, text))
-        _merge(cursor, profile_id, columns)
-        cursor.execute("DROP TABLE faq_draft, faq_draft_question")
-
-
-def _merge(cursor: "psycopg.Cursor[Any]", profile_id: int, columns: str) -> None:
-    """Bring the two temporary tables into the real ones."""
-    changes = ", ".join(f"{name} = excluded.{name}" for name in ENTRY_FIELDS)
-    cursor.execute("ANALYZE faq_draft; ANALYZE faq_draft_question")
-    cursor.execute(
-        f"""
-        INSERT INTO customers_faqentry (profile_id, key, {columns}, created_at, updated_at)
-        SELECT %s, key, {columns}, clock_timestamp(), clock_timestamp() FROM faq_draft
-        ON CONFLICT (profile_id, key) DO UPDATE SET {changes}, updated_at = excluded.updated_at
-        """,  # noqa: S608 -- the names are constants of this module
-        [profile_id],
-    )
-    cursor.execute(
-        """
-        DELETE FROM customers_faqquestion q USING customers_faqentry e, faq_draft d
-        WHERE q.entry_id = e.id AND e.profile_id = %s AND e.key = d.key
-        """,
-        [profile_id],
-    )
-    cursor.execute(
-        """
-        INSERT INTO customers_faqquestion (entry_id, position, text)
-        SELECT e.id, q.position, q.text FROM faq_draft_question q
-        JOIN customers_faqentry e ON e.profile_id = %s AND e.key = q.key
-        """,
-        [profile_id],
-    )
+    with faq_changes.table() as cursor:
+        with cursor.copy("COPY faq_change (position, profile_id, key, after) FROM STDIN") as copy:
+            for position, draft in enumerate(drafts):
+                copy.write_row((position, profile_id, draft.key, json.dumps(draft.to_json())))
+        cursor.execute("ANALYZE faq_change")
+        faq_changes.write(cursor)

@@ -42,9 +42,9 @@ async def rank_all(texts: Sequence[str], *, bundle: "Bundle", encoder: "QueryEnc
     read = [readings(text, bundle.index) for text in texts]
     different = list(dict.fromkeys(reading for of_one in read for reading in of_one))
     if len(different) == 1:
-        vectors: Sequence[Vectors] = [await encoder.embed_query(different[0])]
+        vectors: Sequence[Vectors] = [await encoder.embed_query(different[0], upper=bundle.upper)]
     else:
-        vectors = list(await encoder.embed_queries(different))
+        vectors = list(await encoder.embed_queries(different, upper=bundle.upper))
     found = {
         reading: search(bundle.index, reading, vector, tokenize=encoder.tokens)
         for reading, vector in zip(different, vectors, strict=True)

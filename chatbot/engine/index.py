@@ -4,7 +4,7 @@ An index never changes: an edit makes a new one, which is swapped in whole, so a
 from its first step to its last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,8 +87,8 @@ class Index:
         where numbers do not fit together.
         """
         self.wording = wording or Wording()
-        self.entries = tuple(entries)
-        self.by_key = {entry.key: number for number, entry in enumerate(self.entries)}
+        self.entries: Sequence[Entry] = tuple(entries)
+        self.by_key: Mapping[str, int] = {entry.key: number for number, entry in enumerate(self.entries)}
         counts = np.array([len(entry.questions) for entry in self.entries], np.int64)
         answers = [[] for _ in self.entries] if answers is None else answers
         if not counts.sum() == len(questions) == len(tokens) or not len(counts) == len(passages) == len(
@@ -104,10 +104,11 @@ class Index:
         self._starts = np.cumsum(counts) - counts
         self._ends = self._starts + counts
         self.shape = _shape(counts, answers)
-        self._wordings: dict[str, list[int]] = {}
+        wordings: dict[str, list[int]] = {}
         for number, entry in enumerate(self.entries):
             for question in entry.questions:
-                self._wordings.setdefault(fold(question), []).append(number)
+                wordings.setdefault(fold(question), []).append(number)
+        self._wordings: Mapping[str, Sequence[int]] = wordings
         if not self.entries:
             return
         means = np.add.reduceat(questions, self._starts) / counts[:, None].astype(np.float32)

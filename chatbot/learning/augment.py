@@ -27,7 +27,7 @@ FEWEST_SYLLABLES = 2
 FEWEST_HAN = 3
 
 _RUN = re.compile(
-    "(?P<hangul>[\uac00-\ud7a3\u3131-\u3163]+)|(?P<hiragana>[\u3041-\u3096ー]+)|(?P<katakana>[\u30a1-\u30f6ー]+)"
+    "(?P<hangul>[\uac00-\ud7a3]+)|(?P<hiragana>[\u3041-\u3096ー]+)|(?P<katakana>[\u30a1-\u30f6ー]+)"
     "|(?P<han>[\u3400-\u9fff]+)|(?P<word>(?:[^\\W\\d_]|[\u0900-\u0963\u0971-\u109f\u1780-\u17d3])+)"
 )
 _SPACE = re.compile(r"(?<=\S) +(?=\S)")
@@ -39,6 +39,7 @@ _HALF_WIDTH = {
     for form in itertools.product(map(chr, range(0xFF66, 0xFF9E)), ("", "\uff9e", "\uff9f"))
     if len(unicodedata.normalize("NFKC", "".join(form))) == 1
 }
+_TWICE = re.compile(r"([a-z])\1")
 _KATAKANA = re.compile("[\u30a1-\u30fc]+")
 
 Slip = Callable[[str, Language, np.random.Generator], str]
@@ -98,7 +99,9 @@ _FEWEST = {
 
 
 def _accents(text: str, language: Language, random: np.random.Generator) -> str:
-    """Leave out the accents of Latin and Greek letters, and Arabic and Hebrew vowel signs."""
+    """Leave out the accents of Latin and Greek letters, and Arabic and Hebrew vowel signs, or spell them out."""
+    if language.spelled and random.random() < 0.5:
+        return text.translate(language.spelled)
     return MARKS.sub("", text.translate(_unaccented()))
 
 
@@ -183,8 +186,8 @@ def _han(text: str, language: Language, random: np.random.Generator) -> str:
 
 
 def _romanised(text: str, language: Language, random: np.random.Generator) -> str:
-    """Write words of Indic scripts in Latin letters."""
-    return INDIC_WORD.sub(lambda word: latin(word[0]), text)
+    """Write words of Indic scripts in Latin letters, which few type twice for a long vowel or a retroflex."""
+    return INDIC_WORD.sub(lambda word: _TWICE.sub(r"\1", latin(word[0])), text)
 
 
 def _forms(of: Callable[[Language], Forms]) -> Slip:

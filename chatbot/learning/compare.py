@@ -3,6 +3,7 @@
 `before` is the version that is live, `after` the one that wants to be. Metrics have the names and values of `evaluate`.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -180,13 +181,8 @@ def _metrics(before: Side, after: Side, *, seed: int) -> dict[str, Metric]:
         p = paired.mcnemar(one, other) if name in BINARY else paired.permutation(one, other, seed=seed)
         found[name] = _metric(_mean(one), _mean(other), len(one), seed=seed, test=test, p=p)
     for name, measure in OVER_ALL.items():
-        found[name] = _metric(
-            lambda rows, of=measure: of(before, rows),
-            lambda rows, of=measure: of(after, rows),
-            len(before.confidence),
-            seed=seed,
-            test="bootstrap",
-        )
+        sides = functools.partial(measure, before), functools.partial(measure, after)
+        found[name] = _metric(*sides, len(before.confidence), seed=seed, test="bootstrap")
     return found
 
 

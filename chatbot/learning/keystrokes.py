@@ -51,7 +51,7 @@ def mistype(keys: Sequence[str], neighbours: Mapping[str, str], random: np.rando
     elif (kind := kind - REPLACED) < OMITTED:
         del typed[at]
     elif (kind := kind - OMITTED) < EXCHANGED:
-        if at + 1 < len(typed) and _class(typed[at]) == _class(typed[at + 1]):
+        if at + 1 < len(typed) and _class(typed[at]) == _class(typed[at + 1]) == "L":
             typed[at : at + 2] = typed[at + 1], typed[at]
     elif kind - EXCHANGED < DOUBLED:
         typed.insert(at, typed[at])

@@ -7,7 +7,7 @@ import re
 import tomllib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +42,9 @@ class Forms:
     """Forms that are written for one another. Immutable."""
 
     def __init__(self, forms: Iterable[Form]) -> None:
+        self.forms = tuple(forms)
         self._by_first: defaultdict[str, list[Form]] = defaultdict(list)
-        for form in forms:
+        for form in self.forms:
             self._by_first[form.text[0]].append(form)
 
     def write(self, text: str, random: np.random.Generator) -> str:
@@ -67,11 +68,15 @@ class Forms:
 
 @dataclass(frozen=True, kw_only=True)
 class Language:
-    """How a language is typed: its layout, its confusions, and how often each kind of slip is made."""
+    """How a language is typed: its layout, its confusions, and how often each kind of slip is made.
+
+    `spelled` is how letters are written by who has no key for them, for `str.translate`.
+    """
 
     keyboard: str
     alike: Forms
     words: Forms
+    spelled: Mapping[int, str]
     dropped: tuple[re.Pattern[str], ...]
     kinds: tuple[str, ...]
     up_to: tuple[float, ...]
@@ -90,12 +95,13 @@ def language_of(locale: str) -> Language:
     weights = {kind: w for kind, w in (general["weights"] | known.get("weights", {})).items() if w > 0}
     data = {
         field: known.get(field, general[field])
-        for field in ("keyboard", "alike", "instead", "words", "dropped")
+        for field in ("keyboard", "alike", "instead", "words", "spelled", "dropped")
     }
     return Language(
         keyboard=data["keyboard"],
         alike=Forms([*_alike(data["alike"]), *_instead(data["instead"])]),
         words=Forms(_alike([f"^{group.replace('|', '$|^')}$" for group in data["words"]])),
+        spelled=str.maketrans(dict(pair.split("|") for pair in data["spelled"])),
         dropped=tuple(re.compile(pattern, re.IGNORECASE) for pattern in data["dropped"]),
         kinds=tuple(weights),
         up_to=tuple(itertools.accumulate(weights.values())),

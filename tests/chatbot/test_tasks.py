@@ -12,17 +12,17 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django import app
-from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from chatbot import suites, tasks, vector_work
+from chatbot import suites, tasks, upload_compare, vector_work
 from chatbot.admin import upload_pages, upload_progress
 from chatbot.engine.runtime import Engine
 from chatbot.models import QuestionVector, UploadVector, VectorWork
 from chatbot.serving import EDIT_TEXTS, Serving
-from customers import models, services, upload_apply, uploads
+from customers import models, services, upload_apply, upload_comparison, uploads
 from customers.models import FaqUpload, LocaleProfile
 from customers.services import FaqDraft
+from tests.chatbot.jobs import run_jobs, waiting
 from tests.customers.screens import make_profile
 from tests.customers.uploading import csv_file
 
@@ -53,20 +53,6 @@ def profile(transactional_db: None) -> LocaleProfile:
     profile = make_profile("demo")
     services.faq_import(profile=profile, drafts=FAQ, actor="test")
     return profile
-
-
-def run_jobs() -> None:
-    """Do what waits in the queue, as `manage.py worker` does, until nothing does."""
-    assert isinstance(app.connector, DjangoConnector)
-    with app.replace_connector(app.connector.get_worker_connector()) as worker_app:
-        worker_app.run_worker(
-            wait=False, listen_notify=False, install_signal_handlers=False, delete_jobs="successful"
-        )
-
-
-def waiting() -> list[str]:
-    jobs = ProcrastinateJob.objects.filter(status="todo").order_by("id")
-    return [name.rpartition(".")[2] for name in jobs.values_list("task_name", flat=True)]
 
 
 def upload_of(profile: LocaleProfile, data: bytes) -> FaqUpload:
@@ -215,6 +201,35 @@ def test_a_job_that_fails_is_tried_again_and_then_given_up(profile: LocaleProfil
     upload.refresh_from_db()
     assert upload.report["refusal"]["code"] == "failed"
     assert waiting() == []
+
+
+def test_a_comparison_that_fails_for_good_is_not_waited_for(
+    profile: LocaleProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(**_arguments: int) -> None:
+        raise RuntimeError("out of memory, say")
+
+    upload = upload_of(profile, csv_file(("a", "Frage?", "", "b")))
+    with monkeypatch.context() as patched:
+        patched.setattr(upload_compare, "compare", fault)
+        for _attempt in range(len(tasks.RETRY_SECONDS) + 1):
+            assert upload_progress.progress(upload)["waits"]
+            run_jobs()
+            with connection.cursor() as cursor:
+                cursor.execute("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo'")
+            upload.refresh_from_db()
+    assert waiting() == []
+    assert not upload_progress.progress(upload)["waits"]
+    assert "similar" not in [tab.name for tab in upload_pages.tabs(upload, None)]
+
+    upload_comparison.upload_compare_again(upload_id=upload.pk)
+    tasks.defer_compare(upload.pk)
+    upload.refresh_from_db()
+    assert upload_progress.progress(upload)["waits"]
+    run_jobs()
+    upload.refresh_from_db()
+    assert upload.compared
+    assert not upload_comparison.comparison_failed(upload)
 
 
 def test_old_vectors_of_uploads_are_dropped(profile: LocaleProfile) -> None:

@@ -128,7 +128,8 @@ def test_what_is_no_comparison_is_refused(values: dict[str, object]) -> None:
 def test_without_out_of_scope_questions_auroc_is_open() -> None:
     asked = questions(6)
     metric = compare(asked, BEFORE[:6], AFTER[:6], categories={}, seed=0).metrics["auroc"]
-    assert metric.before is metric.difference is metric.interval_difference is metric.p is None
+    assert (metric.before, metric.after, metric.difference, metric.p) == (None, None, None, None)
+    assert metric.interval_difference is None
 
 
 def test_no_questions_and_no_answers() -> None:

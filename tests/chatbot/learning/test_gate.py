@@ -9,9 +9,11 @@ from chatbot.learning.compare import Comparison, compare
 from chatbot.learning.gate import FEWEST_QUESTIONS, MARGINS, RISE_LEVELS, Verdict, judge
 from tests.chatbot.learning.versions import questions, ranked, sure
 
+Speed = dict[str, tuple[float | None, float | None]]
+
 
 def changed(
-    n: int, *, right: int, won: int = 0, lost: int = 0, out_of_scope: int = 0, speed: dict | None = None
+    n: int, *, right: int, won: int = 0, lost: int = 0, out_of_scope: int = 0, speed: Speed | None = None
 ) -> Comparison:
     """Of n questions `right` were answered rightly before; then some of the others were won and some lost."""
     asked = questions(n, out_of_scope)
@@ -130,7 +132,7 @@ def test_few_questions_may_refuse_but_not_promote() -> None:
         ({"embed_ms": (None, 900.0), "rank_ms": (0.4, None)}, []),
     ],
 )
-def test_only_what_a_visitor_would_notice_is_too_slow(speed: dict, slow: list[str]) -> None:
+def test_only_what_a_visitor_would_notice_is_too_slow(speed: Speed, slow: list[str]) -> None:
     verdict = judge(changed(300, right=240, won=30, speed=speed))
     assert names(verdict)[0] == slow
     assert verdict.passed is (not slow)

@@ -1,0 +1,20 @@
+"""The job queue as tests use it."""
+
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+
+def run_jobs() -> None:
+    """Do what waits in the queue, as `manage.py worker` does, until nothing does."""
+    assert isinstance(app.connector, DjangoConnector)
+    with app.replace_connector(app.connector.get_worker_connector()) as worker_app:
+        worker_app.run_worker(
+            wait=False, listen_notify=False, install_signal_handlers=False, delete_jobs="successful"
+        )
+
+
+def waiting() -> list[str]:
+    """Return the names of the jobs that wait, the oldest first."""
+    jobs = ProcrastinateJob.objects.filter(status="todo").order_by("id")
+    return [name.rpartition(".")[2] for name in jobs.values_list("task_name", flat=True)]
