@@ -9,7 +9,12 @@ from chatbot.bench.server import RunningServer
 
 SAMPLE_SECONDS = 0.1
 # Part of each process's command line; whatever else belongs to the server is its Postgres.
-ROLES = {"serve": "server", "worker": "worker", "customers.faq_file.apart": "parser"}
+ROLES = {
+    "serve": "server",
+    "worker": "worker",
+    "customers.faq_file.apart": "parser",
+    "chatbot.index_process": "indexer",
+}
 
 
 class MemoryWatch:

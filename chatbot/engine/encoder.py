@@ -135,8 +135,7 @@ class Encoder:
         return Upper(
             name=name,
             layers=[
-                self._layer(tensors, number, DTYPES[self.precision])
-                for number in range(self._first_upper, self._depth)
+                self._layer(tensors, number, self._dtype) for number in range(self._first_upper, self._depth)
             ],
         )
 
@@ -175,16 +174,20 @@ class Encoder:
         if wanted == "auto":
             wanted = "fp32"
             if hardware.bf16_is_native(self.device):
-                wanted = min(DTYPES, key=lambda name: self._layer_seconds(state, DTYPES[name]))
+                wanted = hardware.fastest({name: self._layer_work(state, DTYPES[name]) for name in DTYPES})
         self._build(state, DTYPES[wanted])
         return wanted
 
-    @torch.inference_mode()
-    def _layer_seconds(self, state: State, dtype: torch.dtype) -> float:
-        """Return how long the first layer takes for three questions of 16 tokens."""
+    def _layer_work(self, state: State, dtype: torch.dtype) -> Callable[[], object]:
+        """Return what runs the first layer on three questions of 16 tokens."""
         layer = self._layer(state, 0, dtype)
         x = torch.randn(3, 16, self.dim).to(self.device, dtype)
-        return hardware.median_seconds(lambda: layer(x, None).cpu(), runs=7)
+
+        @torch.inference_mode()
+        def work() -> object:
+            return layer(x, None).cpu()
+
+        return work
 
     def _build(self, state: State, dtype: torch.dtype) -> None:
         """Put the weights on the device in `dtype` and pack them."""
@@ -192,6 +195,7 @@ class Encoder:
         def cast(name: str) -> torch.Tensor:
             return state[f"embeddings.{name}"].to(self.device, dtype)
 
+        self._dtype = dtype
         self._words = cast("word_embeddings.weight")
         positions = cast("position_embeddings.weight")[self._first_position :]
         self._positions = positions + cast("token_type_embeddings.weight")[0]

@@ -21,10 +21,10 @@ from chatbot.learning.slip_rules import Forms, Language, language_of, synonym_fo
 
 # Tries at a slip that changes the text before it is left as it is.
 TRIES = 12
-# Shorter words are left alone, for a wrong letter there is often another word: not, now.
-FEWEST_LETTERS = 4
-FEWEST_SYLLABLES = 2
-FEWEST_HAN = 3
+# Shorter words are left alone, for with a wrong letter there is often another word: not, now.
+_FEWEST = {"hangul": 2, "hiragana": 2, "katakana": 2, "word": 4}
+# Fewer words have an order that says something.
+FEWEST_WORDS = 4
 
 _RUN = re.compile(
     "(?P<hangul>[\uac00-\ud7a3]+)|(?P<hiragana>[\u3041-\u3096ー]+)|(?P<katakana>[\u30a1-\u30f6ー]+)"
@@ -39,6 +39,8 @@ _HALF_WIDTH = {
     for form in itertools.product(map(chr, range(0xFF66, 0xFF9E)), ("", "\uff9e", "\uff9f"))
     if len(unicodedata.normalize("NFKC", "".join(form))) == 1
 }
+# Characters of Big5 that traditional text seldom has, while simplified text writes them for frequent others.
+_RARE_IN_TRADITIONAL = frozenset("么于云儿几后听坏并愿里筑虫丰")
 _TWICE = re.compile(r"([a-z])\1")
 _KATAKANA = re.compile("[\u30a1-\u30fc]+")
 
@@ -68,8 +70,10 @@ def augment(
 
 
 def _key(text: str, language: Language, random: np.random.Generator) -> str:
-    """Mistype one word."""
-    runs = [run for run in _RUN.finditer(text) if len(run[0]) >= _FEWEST[run.lastgroup or "word"]]
+    """Mistype one word; Chinese characters are typed by sound, and mistaken for those that sound alike."""
+    runs = [
+        run for run in _RUN.finditer(text) if len(run[0]) >= _FEWEST.get(run.lastgroup or "", len(text) + 1)
+    ]
     if not runs:
         return text
     run = runs[int(random.integers(len(runs)))]
@@ -79,23 +83,11 @@ def _key(text: str, language: Language, random: np.random.Generator) -> str:
     elif run.lastgroup in ("hiragana", "katakana"):
         keys = keystrokes.mistype(keystrokes.romaji(run[0]), neighbours, random)
         typed = keystrokes.kana(keys, katakana=run.lastgroup == "katakana")
-    elif run.lastgroup == "han":
-        at = int(random.integers(len(run[0]) - 1))
-        typed = run[0][:at] + run[0][at + 1] + run[0][at] + run[0][at + 2 :]
     else:
         typed = "".join(keystrokes.mistype(run[0], neighbours, random))
     if not typed or unicodedata.category(typed[0])[0] == "M":
         return text
     return text[: run.start()] + typed + text[run.end() :]
-
-
-_FEWEST = {
-    "hangul": FEWEST_SYLLABLES,
-    "hiragana": FEWEST_SYLLABLES,
-    "katakana": FEWEST_SYLLABLES,
-    "han": FEWEST_HAN,
-    "word": FEWEST_LETTERS,
-}
 
 
 def _accents(text: str, language: Language, random: np.random.Generator) -> str:
@@ -138,7 +130,7 @@ def _space(text: str, language: Language, random: np.random.Generator) -> str:
     if spaces and random.random() < 0.7:
         space = spaces[int(random.integers(len(spaces)))]
         return text[: space.start()] + text[space.end() :]
-    words = [run for run in _RUN.finditer(text) if len(run[0]) >= 2 * FEWEST_LETTERS]
+    words = [run for run in _RUN.finditer(text) if len(run[0]) >= 2 * _FEWEST["word"]]
     if not words:
         return text
     word = words[int(random.integers(len(words)))]
@@ -163,7 +155,7 @@ def _dropped(text: str, language: Language, random: np.random.Generator) -> str:
 def _swapped(text: str, language: Language, random: np.random.Generator) -> str:
     """Exchange two words beside each other, as afterthoughts do."""
     words = text.split(" ")
-    if len(words) < FEWEST_LETTERS:
+    if len(words) < FEWEST_WORDS:
         return text
     at = int(random.integers(len(words) - 1))
     words[at : at + 2] = words[at + 1], words[at]
@@ -182,7 +174,19 @@ def _han(text: str, language: Language, random: np.random.Generator) -> str:
     known = han.variants()
     if known.only_simplified.isdisjoint(text):
         return text.translate(known.simplified)
-    return "".join(known.traditional.get(character, character)[0] for character in text)
+    simplified = known.only_simplified.intersection(text)
+    usual = {form: known.traditional[form][0] for form in simplified if not _is_traditional_too(form)}
+    return "".join(usual.get(character, character) for character in text)
+
+
+@functools.cache
+def _is_traditional_too(simplified: str) -> bool:
+    """Say whether a simplified character is in use in traditional text, like 只: whether it is in Big5 and not rare."""
+    try:
+        simplified.encode("big5")
+    except UnicodeEncodeError:
+        return False
+    return simplified not in _RARE_IN_TRADITIONAL
 
 
 def _romanised(text: str, language: Language, random: np.random.Generator) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 # A step learns from this many texts, two of each entry, as far as the FAQ has so many entries.
 CLASSES, WORDINGS = 32, 2
 # Steps grow with the number of texts up to a limit: each text is then seen some 25 times, or fewer of very many.
-STEPS_MIN, STEPS_MAX, VIEWS = 60, 600, 25
+STEPS_MIN, STEPS_MAX, VIEWS = 60, 600, 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Recipe:
     weight_decay: float = 0.01
     temperature: float = 0.05
     clip: float = 1.0
-    cutoff: float = 0.15
+    cutoff: float = 0.1
     confusable: float = 0.0
 
     def to_json(self) -> dict[str, Any]:

@@ -14,15 +14,15 @@ class LocalEncoder:
 
     def __init__(self, folder: Path, *, precision: Precision = "auto", threads: int = 0) -> None:
         """Load a model folder. Raises WeightsError."""
-        self._encoder = Encoder(folder, precision=precision, threads=threads)
-        self.version = self._encoder.version
+        self.encoder = Encoder(folder, precision=precision, threads=threads)
+        self.version = self.encoder.version
 
     def embed(self, texts: Sequence[str], kind: Kind) -> Vectors:
         """Return unit vectors [len(texts), dim] of prepared texts."""
         if not texts:
-            return np.zeros((0, self._encoder.dim), np.float32)
-        return self._encoder.encode(texts, kind=kind)
+            return np.zeros((0, self.encoder.dim), np.float32)
+        return self.encoder.encode(texts, kind=kind)
 
     def tokenize(self, texts: list[str]) -> list[list[int]]:
         """Return token ids of prepared texts, without prefix and special tokens."""
-        return [e.ids for e in self._encoder.tokenizer.encode_batch(texts, add_special_tokens=False)]
+        return [e.ids for e in self.encoder.tokenizer.encode_batch(texts, add_special_tokens=False)]

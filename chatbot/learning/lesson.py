@@ -35,6 +35,8 @@ SKIPPED = (NO_ALTERNATES, NOTHING_HELD_OUT, NO_TESTS, RANKER_KEPT)
 # asked what an earlier one has learned.
 HELD_OUT_SHARE, HELD_OUT_MOST, HELD_OUT_SEED = 0.15, 600, 0
 NEIGHBOURS = 8
+# So many of the wordings are also learned as somebody would mistype them.
+SLIPS = 0.25
 CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -79,16 +81,19 @@ class Lesson:
         self.held_out = np.zeros(len(owners), bool)
         self.vectors: Vectors = np.zeros((len(owners), 0), np.float32)
         random = np.random.default_rng(seed)
-        self._slips = [
-            augment(text, locale=locale, random=random, synonyms=synonyms) for text in self.wordings
-        ]
-        self._slips = [prepare(text) or kept for text, kept in zip(self._slips, self.wordings, strict=True)]
+        self._slips = {
+            row: prepare(augment(text, locale=locale, random=random, synonyms=synonyms)) or text
+            for row, text in enumerate(self.wordings)
+            if random.random() < SLIPS
+        }
         self.skipped: list[str] = []
 
     def texts(self) -> list[tuple[Kind, str]]:
         """Return every text that the trunk is to look at."""
         passages: list[tuple[Kind, str]] = [("passage", index_texts(entry)[1]) for entry in self.entries]
-        questions: list[tuple[Kind, str]] = [("query", text) for text in (*self.wordings, *self._slips)]
+        questions: list[tuple[Kind, str]] = [
+            ("query", text) for text in (*self.wordings, *self._slips.values())
+        ]
         return list(dict.fromkeys([*questions, *passages]))
 
     def hold_out(self, trunk: Trunk) -> None:
@@ -122,7 +127,7 @@ class Lesson:
             "seed": seed,
         }
         tuned = tune(
-            self._views(trunk, rows),
+            self._views(trunk, rows, with_slips=True),
             encoder=trunk.encoder,
             recipe=recipe,
             seed=seed,
@@ -144,9 +149,11 @@ class Lesson:
             "held_out": int(self.held_out.sum()),
         }
 
-    def _views(self, trunk: Trunk, rows: NDArray[np.int64]) -> Views:
-        states = trunk.states([self.wordings[row] for row in rows], "query")
-        return Views(states=states, owners=self.owners[rows])
+    def _views(self, trunk: Trunk, rows: NDArray[np.int64], *, with_slips: bool = False) -> Views:
+        slipped = [row for row in rows.tolist() if with_slips and row in self._slips]
+        texts = [self.wordings[row] for row in rows] + [self._slips[row] for row in slipped]
+        owners = self.owners[[*rows.tolist(), *slipped]]
+        return Views(states=trunk.states(texts, "query"), owners=owners)
 
     def _neighbours(self, trunk: Trunk) -> list[list[int]]:
         """Return for each entry those that it is most easily taken for, by the frozen vectors of what is shown."""

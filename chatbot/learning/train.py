@@ -110,8 +110,8 @@ class _Training:
             self._upper.parameters(), lr=0.0, weight_decay=recipe.weight_decay, fused=True
         )
         self._checkpoint = checkpoint
-        self.done, self.curve, self._best_loss = 0, [], float("inf")
-        self.curve: list[tuple[int, float, float | None]]
+        self.done, self._best_loss = 0, float("inf")
+        self.curve: list[tuple[int, float, float | None]] = []
         self._best: dict[str, torch.Tensor] | None = None
         self._samples = _samples(views, held_out) if held_out is not None else None
         self._resume()
@@ -181,7 +181,9 @@ class _Training:
         tensors, told = found
         self.done, self.curve = told["done"], [(step, loss, other) for step, loss, other in told["curve"]]
         self._best_loss = told["best_loss"]
-        part = {kind: {} for kind in ("now", "exp_avg", "exp_avg_sq", "step", "best")}
+        part: dict[str, dict[str, torch.Tensor]] = {
+            kind: {} for kind in ("now", "exp_avg", "exp_avg_sq", "step", "best")
+        }
         for name, tensor in tensors.items():
             kind, _, rest = name.partition(".")
             part[kind][rest] = tensor

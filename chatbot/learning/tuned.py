@@ -142,7 +142,7 @@ class TunedLayer(nn.Module):
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return the weights under the names that the model's file gives them."""
-        found = {}
+        found: dict[str, torch.Tensor] = {}
         for part in ("weight", "bias"):
             joined = getattr(self, f"qkv_{part}").detach().chunk(3)
             found |= {f"{self.prefix}{name}.{part}": one for name, one in zip(self.QKV, joined, strict=True)}
@@ -158,9 +158,11 @@ class TunedUpper(nn.Module):
         super().__init__()
         state = encoder.upper_state()
         prefixes = dict.fromkeys(".".join(name.split(".")[:3]) + "." for name in sorted(state, key=_number))
-        self.layers = nn.ModuleList(
-            TunedLayer(state, prefix, heads=encoder.heads, eps=encoder.eps) for prefix in prefixes
-        ).to(encoder.device)
+        self._layers = [
+            TunedLayer(state, prefix, heads=encoder.heads, eps=encoder.eps).to(encoder.device)
+            for prefix in prefixes
+        ]
+        self.layers = nn.ModuleList(self._layers)
         self.device = encoder.device
         self.pools_first = encoder.pools_first
 
@@ -169,7 +171,7 @@ class TunedUpper(nn.Module):
         order = sorted(range(len(states)), key=lambda at: -len(states[at]))
         packed = pack_states([states[at] for at in order], self.device)
         x = packed.states
-        for layer in self.layers:
+        for layer in self._layers:
             x = layer(x, packed)
         if self.pools_first:
             pooled = x[packed.starts].float()
@@ -182,7 +184,7 @@ class TunedUpper(nn.Module):
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return all weights under the names that the model's file gives them."""
-        return {name: tensor for layer in self.layers for name, tensor in layer.tensors().items()}
+        return {name: tensor for layer in self._layers for name, tensor in layer.tensors().items()}
 
 
 def _number(name: str) -> int:

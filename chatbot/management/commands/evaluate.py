@@ -1,7 +1,8 @@
 """Evaluate answering on files alone."""
 
 import json
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from chatbot.engine import weights
 from chatbot.learning.dataset import Dataset, DatasetError, find_datasets, read_dataset
 from chatbot.learning.encoding import LocalEncoder
 from chatbot.learning.evaluate import Report, evaluate
+from chatbot.learning.evaluate_trained import evaluate_trained
 
 COLUMNS = ("n", "hit@1", "hit@5", "mrr@10", "ndcg@10", "recall@10", "auroc", "coverage@p95", "ece")
 
@@ -38,6 +40,11 @@ class Command(BaseCommand):
             "--own", action="store_true", help="also measure weights fitted to the FAQ's alternates"
         )
         parser.add_argument(
+            "--train",
+            action="store_true",
+            help="first tune the model to the alternates of the FAQ, as Retrain does",
+        )
+        parser.add_argument(
             "--json", action="store_true", help="print JSON: an object, or a list for a folder"
         )
 
@@ -57,7 +64,18 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         reports = []
         for dataset in datasets:
-            report = evaluate(
+            report = self._report(dataset, encoder, options)
+            reports.append(report)
+            if not options["json"]:
+                self._print(report)
+        if options["json"]:
+            found = [report.to_json() for report in reports]
+            self.stdout.write(json.dumps(found if options["folder"] else found[0], ensure_ascii=False))
+
+    def _report(self, dataset: Dataset, encoder: LocalEncoder, options: dict[str, Any]) -> Report:
+        """Evaluate one data set as the options say."""
+        if not options["train"]:
+            return evaluate(
                 dataset,
                 embed=encoder.embed,
                 tokenize=encoder.tokenize,
@@ -65,12 +83,16 @@ class Command(BaseCommand):
                 own=options["own"],
                 plain=options["compare"],
             )
-            reports.append(report)
-            if not options["json"]:
-                self._print(report)
-        if options["json"]:
-            found = [report.to_json() for report in reports]
-            self.stdout.write(json.dumps(found if options["folder"] else found[0], ensure_ascii=False))
+        with tempfile.TemporaryDirectory() as folder:
+            return evaluate_trained(
+                dataset,
+                encoder=encoder.encoder,
+                watch=_Told(self.stderr.write),
+                seed=options["seed"],
+                own=options["own"],
+                plain=options["compare"],
+                folder=Path(folder),
+            )
 
     def _print(self, report: Report) -> None:
         """Print one data set's rows of the table."""
@@ -85,6 +107,28 @@ class Command(BaseCommand):
                 self.stdout.write(
                     f"  {name:8}" + "".join(f"{_cell(row, column):>14}" for column in COLUMNS[1:])
                 )
+
+
+class _Told:
+    """Tells on standard error how far a training is."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+
+    def stage(self, name: str, *, steps: int = 0) -> None:
+        self._write(f"{name}: {steps} steps" if steps else name)
+
+    def step(
+        self,
+        number: int,
+        *,
+        loss: float | None = None,
+        held_out_loss: float | None = None,
+        seconds_left: float | None = None,
+    ) -> None:
+        if loss is not None and number % 25 == 0:
+            left = "" if seconds_left is None else f", {seconds_left:.0f} s left"
+            self._write(f"  step {number}: loss {loss:.3f}{left}")
 
 
 def _datasets(options: dict[str, Any]) -> Iterator[Dataset]:
