@@ -4,9 +4,9 @@ import contextlib
 import os
 from pathlib import Path
 
-# The lowest share that is still one: where the chats keep every core busy, it is one part in seventy, so that even
-# then background work ends. SCHED_IDLE would be a fifth of that, and measured no better for the chats.
-NICENESS = 19
+# A tenth of what a chat gets where both want the same core. Lower, and on a machine that others keep busy too, an
+# upload would be checked in minutes rather than seconds.
+NICENESS = 10
 AUTOGROUP = Path("/proc/self/autogroup")
 
 

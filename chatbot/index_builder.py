@@ -4,6 +4,7 @@ A small FAQ's index is built in the process that serves it, a large one's in a p
 """
 
 import datetime as dt
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -60,6 +61,8 @@ def is_large(*, profile_id: int) -> bool:
 
 def is_far_off(order: Order) -> bool:
     """Say at a glance whether too much lacks a vector: more entries than an order's patience have none at all."""
+    if math.isinf(order.patience):
+        return False
     made = QuestionVector.objects.filter(entry=OuterRef("pk"), version=order.version)
     entries = faq_texts.answering(profile_id=order.profile_id, today=order.today).filter(
         ~Exists(made), questions__position=0

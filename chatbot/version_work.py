@@ -50,7 +50,7 @@ def make_live(*, change_id: int) -> None:
             versions.load(version=change.version)
     except WeightsError:
         return versions.change_fail(change_id=change_id, failure=versions.Failure.DAMAGED)
-    key = change.version.vectors_key if change.version else base
+    key = bulk_encoder.key_of(change.version)
     target = Target(change_id=change_id, version=change.version, key=key)
     try:
         while not _is_made(change, target):

@@ -137,6 +137,7 @@ def change_fail(*, change_id: int, failure: Failure = Failure.ERROR) -> None:
         _audit(change, actor=change.author, action="version_change_fail", data={"failure": failure.value})
 
 
+@transaction.atomic
 def change_finish(*, change: VersionChange) -> bool:
     """Make a change's version live, in the caller's transaction, which holds the profile and has seen its vectors.
 

@@ -38,6 +38,12 @@ SCREENS: tuple[tuple[str | Promise, tuple[Link, ...]], ...] = (
                 address="knowledge:suites",
             ),
             Link(
+                title=_("Training"),
+                icon="model_training",
+                model="customers.FaqEntry",
+                address="knowledge:training",
+            ),
+            Link(
                 title=_("Coverage"), icon="grid_on", model="customers.FaqEntry", address="knowledge:coverage"
             ),
             Link(title=_("Search"), icon="search", model="customers.FaqEntry", address="knowledge:search"),

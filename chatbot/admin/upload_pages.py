@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from chatbot.admin.upload_forms import FIELD_NAMES
+from customers import upload_comparison
 from customers.faq_store import FaqDraft
 from customers.models import FaqUpload, FaqUploadFinding, FaqUploadRow
 from customers.upload_texts import finding_sentence
@@ -100,7 +101,7 @@ def tabs(upload: FaqUpload, chosen: str | None) -> list[Tab]:
             count = upload.counts.get("rows", 0) if upload.is_document and upload.state in _OPEN else 0
         elif name == IMPACT:
             count = len(upload.report.get("impact", ()))
-        elif name == FaqUploadFinding.Kind.SIMILAR and not upload.compared and upload.state in _OPEN:
+        elif name == FaqUploadFinding.Kind.SIMILAR and upload_comparison.is_comparing(upload):
             count = None
         if count != 0:
             found.append((name, label, count))

@@ -8,11 +8,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chatbot.models import VectorWork
+from customers import upload_comparison
 from customers.models import FaqUpload, LocaleProfile
 
 # A job tells its progress several times in this time; the stalled one is started again meanwhile.
 QUIET_SECONDS = 45
-OPEN = (FaqUpload.State.READY, FaqUpload.State.INVALID)
 CLOSED = (FaqUpload.State.APPLIED, FaqUpload.State.REVERTED)
 
 
@@ -33,10 +33,11 @@ def progress(upload: FaqUpload) -> dict[str, Any]:
     `stage` changes when there is something new to show; `waits` says that there will be.
     """
     locales = locale_progress(upload) if upload.state in CLOSED else []
-    comparing = upload.state in OPEN and not upload.compared
+    comparing = upload_comparison.is_comparing(upload)
+    failed = upload_comparison.comparison_failed(upload)
     unfinished = any(locale.state not in ("live", "off") for locale in locales)
     return {
-        "stage": f"{upload.state}:{int(upload.compared)}",
+        "stage": f"{upload.state}:{'failed' if failed else int(upload.compared)}",
         "waits": upload.state == FaqUpload.State.CHECKING or comparing or unfinished,
         "done": upload.done,
         "total": upload.total,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -11,23 +11,21 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import translation
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from chatbot import tasks
+from chatbot.admin import upload_downloads, upload_progress
 from chatbot.admin import upload_pages as pages
-from chatbot.admin import upload_progress
 from chatbot.admin.upload_forms import EncodingForm, MappingForm, UploadForm, proposals
-from customers import access, culture, upload_apply, uploads
+from customers import access, culture, upload_apply, upload_comparison, uploads
 from customers.admin_export import FORMAT_NAMES
 from customers.admin_scope import ReadOnlyAdmin, TenantFilter
-from customers.faq_file.apart import error_file_apart
 from customers.faq_file.model import FileRefused
-from customers.models import FaqUpload, FaqUploadFile, FaqUploadFinding, LocaleProfile, Tenant
+from customers.models import FaqUpload, FaqUploadFile, LocaleProfile, Tenant
 from customers.text_language import CERTAIN
-from customers.upload_texts import ALIKE, finding_sentence, row_error, upload_refusal_sentence
+from customers.upload_texts import ALIKE, upload_refusal_sentence
 
 State = FaqUpload.State
 STATE_COLOURS = {
@@ -38,7 +36,6 @@ STATE_COLOURS = {
     State.INVALID.label: "danger",
     State.REFUSED.label: "danger",
 }
-ERRORS_IN_FILE = 100_000
 
 
 @admin.register(FaqUpload)
@@ -164,10 +161,12 @@ class UploadAdmin(ReadOnlyAdmin):
 
     def _show(self, request: HttpRequest, upload: FaqUpload, **forms: Any) -> HttpResponse:
         """Show where an upload stands, with the forms that were not valid."""
+        may_wait = upload.state in (State.READY, State.INVALID)
         context: dict[str, Any] = {
             "upload": upload,
             "may_act": self._may_act(request, upload),
             "progress": upload_progress.progress(upload),
+            "comparison_failed": may_wait and upload_comparison.comparison_failed(upload),
         }
         if refusal := upload.report.get("refusal"):
             context["refusal"] = upload_refusal_sentence(refusal["code"], refusal["data"])
@@ -208,6 +207,7 @@ class UploadAdmin(ReadOnlyAdmin):
             "encoding": self._encoding,
             "mapping": self._mapping,
             "recheck": self._recheck,
+            "compare": self._compare,
             "edit": self._edit,
             "apply": self._apply,
             "revert": self._revert,
@@ -238,6 +238,12 @@ class UploadAdmin(ReadOnlyAdmin):
 
     def _recheck(self, request: HttpRequest, upload: FaqUpload) -> HttpResponse:
         return self._check_again(request, upload)
+
+    def _compare(self, request: HttpRequest, upload: FaqUpload) -> HttpResponse:
+        with transaction.atomic():
+            upload_comparison.upload_compare_again(upload_id=upload.pk)
+            tasks.defer_compare(upload.pk)
+        return self._to(upload)
 
     def _check_again(self, request: HttpRequest, upload: FaqUpload, **settled: Any) -> HttpResponse:
         with transaction.atomic():
@@ -289,36 +295,17 @@ class UploadAdmin(ReadOnlyAdmin):
 
     def file_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Give the file back as it was uploaded."""
-        upload = self._viewable(request, pk)
-        kept = FaqUploadFile.objects.filter(upload=upload).first()
-        if kept is None:
-            raise Http404
-        return _attachment(bytes(kept.data), upload.filename, "application/octet-stream")
+        return upload_downloads.file_of(self._viewable(request, pk))
 
     def errors_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Give the file back with a column that says what is wrong with each row."""
         upload = self._viewable(request, pk)
-        kept = FaqUploadFile.objects.filter(upload=upload).first()
-        if kept is None:
-            raise Http404
-        found = upload.findings.filter(kind=FaqUploadFinding.Kind.ERROR).order_by("position")[:ERRORS_IN_FILE]
-        locales = upload.tenant.profiles.values_list("locale", flat=True)
         try:
-            made = error_file_apart(
-                bytes(kept.data),
-                filename=upload.filename,
-                errors=[(row_error(finding), finding_sentence(finding)) for finding in found],
-                header_locale=translation.get_language() or "en",
-                mapping=upload.mapping or None,
-                languages={locale.split("-")[0] for locale in locales},
-                encoding=upload.encoding or None,
-            )
+            return upload_downloads.error_file_of(upload)
         except FileRefused as refusal:
-            self.message_user(
-                request, upload_refusal_sentence(refusal.code, dict(refusal.data)), messages.ERROR
-            )
+            sentence = upload_refusal_sentence(refusal.code, dict(refusal.data))
+            self.message_user(request, sentence, messages.ERROR)
             return self._to(upload)
-        return _attachment(made.data, made.filename, made.content_type)
 
     # ---------------------------------------------------------------- helpers
 
@@ -338,11 +325,3 @@ class UploadAdmin(ReadOnlyAdmin):
     def _render(self, request: HttpRequest, name: str, **context: Any) -> HttpResponse:
         common = self.admin_site.each_context(request) | {"opts": self.opts}
         return TemplateResponse(request, f"admin/uploads/{name}.html", common | context)
-
-
-def _attachment(data: bytes, filename: str, content_type: str) -> HttpResponse:
-    """Return a download that no browser opens as a page."""
-    response = HttpResponse(data, content_type=content_type)
-    response["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
-    response["X-Content-Type-Options"] = "nosniff"
-    return response

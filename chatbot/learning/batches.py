@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 # A step learns from this many texts, two of each entry, as far as the FAQ has so many entries.
 CLASSES, WORDINGS = 32, 2
-# Steps grow with the number of texts up to a limit: each text is then seen some 25 times, or fewer of very many.
-STEPS_MIN, STEPS_MAX, VIEWS = 60, 600, 15
+# Steps grow with the number of texts up to a limit: each text is then seen some ten times, or fewer of very many.
+STEPS_MIN, STEPS_MAX, VIEWS = 60, 600, 10
 
 
 @dataclass(frozen=True, kw_only=True)

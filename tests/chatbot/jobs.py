@@ -1,5 +1,6 @@
 """The job queue as tests use it."""
 
+from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -18,3 +19,9 @@ def waiting() -> list[str]:
     """Return the names of the jobs that wait, the oldest first."""
     jobs = ProcrastinateJob.objects.filter(status="todo").order_by("id")
     return [name.rpartition(".")[2] for name in jobs.values_list("task_name", flat=True)]
+
+
+def forget_jobs() -> None:
+    """Empty the queue, whose tables Django does not empty between tests."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")

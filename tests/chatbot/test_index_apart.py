@@ -55,7 +55,7 @@ def node(engine: Engine, model_folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240  # the process gives way to everybody
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)

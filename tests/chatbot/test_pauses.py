@@ -35,3 +35,11 @@ def test_only_much_that_was_made_is_set_aside() -> None:
         many = [[number] for number in range(2 * pauses.MANY_OBJECTS)]
     assert gc.get_freeze_count() >= before + len(many)
     assert few
+
+
+def test_what_stays_is_never_looked_through() -> None:
+    kept = [[number] for number in range(100)]
+    gc.unfreeze()
+    pauses.look_past_what_stays()
+    assert gc.get_freeze_count() > len(kept)
+    assert not any(one is kept[0] for one in gc.get_objects())

@@ -17,16 +17,19 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from tensorboardX.proto.event_pb2 import Event as Logged
 
-from chatbot import drift, tasks, training, training_files, training_work, versions
+from chatbot import bulk_encoder, drift, tasks, training, training_files, training_work, versions
 from chatbot.learning import run as learning_run
-from chatbot.models import ModelVersion, TrainingRun, VersionSnapshot
+from chatbot.learning.compare import Comparison
+from chatbot.learning.gate import CODES, Verdict
+from chatbot.models import LiveVersion, ModelVersion, TrainingRun, VersionSnapshot
 from chatbot.training import Trigger
 from chatbot.training_progress import CURVE_POINTS, Progress, Stopped
 from customers import services
 from customers.models import LocaleProfile
+from customers.models import TestQuestion as Trial
 from customers.services import FaqDraft
 from tests.chatbot import trainings
-from tests.chatbot.jobs import run_jobs, waiting
+from tests.chatbot.jobs import forget_jobs, run_jobs, waiting
 from tests.chatbot.trainings import Rehearsal, rehearse
 from tests.customers.screens import make_profile
 
@@ -45,6 +48,7 @@ def weights(model_folder: Path, settings: Any, tmp_path: Path) -> None:
 @pytest.fixture(autouse=True)
 def no_connection_outlives_its_job(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
+    forget_jobs()
 
 
 @pytest.fixture
@@ -82,6 +86,45 @@ def test_the_rehearsal_is_called_as_the_real_training_is() -> None:
 
 
 # ---------------------------------------------------------------- a run that goes well
+
+
+def test_a_real_training_makes_a_version_that_answers(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = make_profile("demo")
+    services.faq_import(profile=profile, drafts=trainings.SMALL_FAQ, actor="test")
+    Trial.objects.create(
+        profile=profile, text="Was muss ich für den Versand zahlen?", expected_keys=["topic-0"]
+    )
+    stages: list[str] = []
+    real = Progress.stage
+    monkeypatch.setattr(
+        Progress, "stage", lambda self, name, **how: (stages.append(name), real(self, name, **how))[1]
+    )
+    run = opened(profile)
+    run_jobs()
+    run.refresh_from_db()
+    version = ModelVersion.objects.get()
+    assert (run.state, run.version) == (State.FINISHED, version)
+    # The rehearsal passes the same stages, in the same order.
+    assert stages == ["reading", *trainings.STAGES, "saving"]
+    assert len(run.curve) > 1
+    assert (version.data["entries"], version.data["wordings"], version.data["tests"]) == (6, 30, 1)
+    assert version.seed == 7
+    assert version.recipe
+    file = versions.load(version=version)
+    assert file is not None
+    assert len(file) == version.weights_bytes
+    encoder = bulk_encoder.encoder()
+    own, shipped = (
+        encoder.encode(["Was kostet das Konto?"], kind="query", upper=upper)
+        for upper in (bulk_encoder.upper_of(version), None)
+    )
+    assert own.shape == shipped.shape
+    assert float((own @ shipped.T)[0, 0]) < 0.9999
+    assert Comparison.from_json(version.report).n > 0
+    assert Verdict.from_json(version.verdict).code in CODES
+    assert not training_files.checkpoints_of(run).exists()
 
 
 def test_a_run_becomes_a_version(profile: LocaleProfile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +177,9 @@ def test_it_is_told_how_far_it_is(profile: LocaleProfile, monkeypatch: pytest.Mo
     rehearse(monkeypatch, Rehearsal(on_step=look))
     lines: list[str] = []
     train(opened(profile), echo=lines.append)
-    assert [stage for stage, *_ in seen if stage != "tuning"] == [s for s in trainings.STAGES if s != "tuning"]
+    assert [stage for stage, *_ in seen if stage != "tuning"] == [
+        s for s in trainings.STAGES if s != "tuning"
+    ]
     assert ("tuning", 4, 5, True) in seen
     assert [line for line in lines if not line.startswith(" ")] == ["reading", *trainings.STAGES, "saving"]
     assert any(line.startswith("  1/5, loss 1.0000") for line in lines)
@@ -143,9 +188,6 @@ def test_it_is_told_how_far_it_is(profile: LocaleProfile, monkeypatch: pytest.Mo
 def test_the_live_version_is_what_it_is_held_against(
     profile: LocaleProfile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from chatbot import bulk_encoder
-    from chatbot.models import LiveVersion
-
     encoder = bulk_encoder.encoder()
     rehearsal = rehearse(monkeypatch)
     tuned = trainings.version_of(profile, encoder.version, weights=trainings.tuned(encoder))
@@ -364,7 +406,9 @@ def test_a_run_without_a_job_is_found(profile: LocaleProfile, monkeypatch: pytes
     assert (lost.state, lost.attempt) == (State.FINISHED, 2)
 
 
-@pytest.mark.parametrize(("after", "hour", "trained"), [(2, 3, True), (3, 3, False), (0, 3, False), (2, 4, False)])
+@pytest.mark.parametrize(
+    ("after", "hour", "trained"), [(2, 3, True), (3, 3, False), (0, 3, False), (2, 4, False)]
+)
 def test_a_locale_is_trained_at_night_when_enough_has_changed(
     profile: LocaleProfile, monkeypatch: pytest.MonkeyPatch, after: int, hour: int, trained: bool
 ) -> None:
@@ -423,7 +467,11 @@ def test_a_long_curve_is_thinned(profile: LocaleProfile, tmp_path: Path) -> None
     with curve_of(profile, [], tmp_path) as progress:
         progress.stage("tuning", steps=5000)
         for number in range(1, 5001):
-            progress.step(number, loss=float("nan") if number == 16 else 1.0, held_out_loss=0.1 if number == 777 else None)
+            progress.step(
+                number,
+                loss=float("nan") if number == 16 else 1.0,
+                held_out_loss=0.1 if number == 777 else None,
+            )
         progress.stage("fitting")
     curve = TrainingRun.objects.get().curve
     assert len(curve) <= CURVE_POINTS
@@ -439,4 +487,9 @@ def test_a_curve_goes_on_from_the_checkpoint(profile: LocaleProfile, tmp_path: P
         progress.step(3, loss=1.5)
         progress.step(4, loss=1.25)
         progress.stage("fitting")
-    assert TrainingRun.objects.get().curve == [[1, 3.0, None], [2, 2.0, None], [3, 1.5, None], [4, 1.25, None]]
+    assert TrainingRun.objects.get().curve == [
+        [1, 3.0, None],
+        [2, 2.0, None],
+        [3, 1.5, None],
+        [4, 1.25, None],
+    ]

@@ -76,7 +76,16 @@ def test_a_version_comes_back_as_it_went(version: ModelVersion) -> None:
     taken = upload(other, data)
     taken.refresh_from_db()
     assert versions.load(version=taken) == versions.load(version=version)
-    for name in ("base", "vectors_key", "weights_sha256", "weights_bytes", "ranker", "recipe", "data", "seconds"):
+    for name in (
+        "base",
+        "vectors_key",
+        "weights_sha256",
+        "weights_bytes",
+        "ranker",
+        "recipe",
+        "data",
+        "seconds",
+    ):
         assert getattr(taken, name) == getattr(version, name)
     assert (taken.profile, taken.number, taken.origin, taken.author) == (other, 1, version.name, "omar")
     assert taken.name.startswith("fr-FR-v1-")
@@ -237,7 +246,12 @@ def test_what_a_file_says_of_itself_is_kept_within_bounds(version: ModelVersion)
             seconds=float("nan"),
             data_sha256=7,
             data={"entries": 5, "note": "<script>", "nan": float("nan"), "huge": 10**400},
-            recipe={"deep": {"a": 1}, "\0name": "v" * 500, "half": "\ud800", **{f"k{n}": n for n in range(500)}},
+            recipe={
+                "deep": {"a": 1},
+                "\0name": "v" * 500,
+                "half": "\ud800",
+                **{f"k{n}": n for n in range(500)},
+            },
             verdict={"passed": True},
             report={"metrics": {}},
         )

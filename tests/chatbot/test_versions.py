@@ -26,7 +26,7 @@ from customers import services
 from customers.models import AuditRecord, LocaleProfile
 from customers.services import FAQ_CHANNEL, FaqDraft
 from tests.chatbot import trainings
-from tests.chatbot.jobs import run_jobs, waiting
+from tests.chatbot.jobs import forget_jobs, run_jobs, waiting
 from tests.customers.screens import make_profile
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,6 +41,7 @@ def weights(model_folder: Path) -> Path:
 @pytest.fixture(autouse=True)
 def no_connection_outlives_its_job(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
+    forget_jobs()
 
 
 @pytest.fixture
@@ -63,11 +64,15 @@ def version_of(
     return trainings.version_of(profile, encoder.version, outcome=outcome, weights=weights, against=against)
 
 
-def opened(profile: LocaleProfile, version: ModelVersion | None, kind: Kind = Kind.PROMOTED, **how: Any) -> VersionChange:
+def opened(
+    profile: LocaleProfile, version: ModelVersion | None, kind: Kind = Kind.PROMOTED, **how: Any
+) -> VersionChange:
     return versions.change_open(profile=profile, version=version, kind=kind, actor="lena", **how)
 
 
-def make_live(profile: LocaleProfile, version: ModelVersion | None, kind: Kind = Kind.PROMOTED, **how: Any) -> None:
+def make_live(
+    profile: LocaleProfile, version: ModelVersion | None, kind: Kind = Kind.PROMOTED, **how: Any
+) -> None:
     opened(profile, version, kind, **how)
     run_jobs()
     assert versions.live(profile_id=profile.pk) == version
@@ -117,7 +122,10 @@ def test_its_vectors_are_its_own(profile: LocaleProfile) -> None:
         found = vectors.load_by_digest(profile_id=profile.pk, version=key)
         for digest, (kind, text) in faq.texts.items():
             assert np.allclose(found[digest], encoder.encode([text], kind=kind, upper=wanted)[0], atol=0.02)
-    one, other = (vectors.load_by_digest(profile_id=profile.pk, version=key) for key in (encoder.version, version.vectors_key))
+    one, other = (
+        vectors.load_by_digest(profile_id=profile.pk, version=key)
+        for key in (encoder.version, version.vectors_key)
+    )
     assert any(float(one[digest] @ other[digest]) < 0.999 for digest in one)
 
 
@@ -276,16 +284,19 @@ def test_a_change_cancelled_in_its_last_moment_is_not_made(
     profile: LocaleProfile, another_connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change = opened(profile, version_of(profile))
-    real = versions.change_finish
+    real = version_work._missing
 
-    def cancel_first(*, change: VersionChange) -> bool:
-        another_connection.execute("UPDATE chatbot_versionchange SET state = 'cancelled'")
-        return real(change=change)
+    def cancel_first(*args: Any) -> Any:
+        if connection.in_atomic_block:
+            another_connection.execute("UPDATE chatbot_versionchange SET state = 'cancelled'")
+        return real(*args)
 
-    monkeypatch.setattr(versions, "change_finish", cancel_first)
+    monkeypatch.setattr(version_work, "_missing", cancel_first)
     run_jobs()
     change.refresh_from_db()
     assert (change.state, versions.live(profile_id=profile.pk)) == (State.CANCELLED, None)
+    assert not versions.change_finish(change=change)
+    assert not LiveVersion.objects.exists()
 
 
 def test_a_change_goes_on_after_its_worker_died(profile: LocaleProfile) -> None:
@@ -312,9 +323,7 @@ def test_a_change_without_a_job_is_found(profile: LocaleProfile) -> None:
     assert versions.live(profile_id=profile.pk) == version
 
 
-def test_a_change_that_fails_is_given_up(
-    profile: LocaleProfile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_change_that_fails_is_given_up(profile: LocaleProfile, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_args: Any, **_kwargs: Any) -> Any:
         raise OSError("the disk is gone")
 
@@ -324,7 +333,11 @@ def test_a_change_that_fails_is_given_up(
     run_jobs()
     run_jobs()
     change.refresh_from_db()
-    assert (change.state, change.failure, versions.live(profile_id=profile.pk)) == (State.FAILED, "error", None)
+    assert (change.state, change.failure, versions.live(profile_id=profile.pk)) == (
+        State.FAILED,
+        "error",
+        None,
+    )
     assert AuditRecord.objects.filter(action="version_change_fail").exists()
 
 
@@ -342,7 +355,11 @@ def test_a_version_that_cannot_be_served_does_not_go_live(profile: LocaleProfile
     run_jobs()
     change.refresh_from_db()
     expected = "other_encoder" if fault == "other_encoder" else "damaged"
-    assert (change.state, change.failure, versions.live(profile_id=profile.pk)) == (State.FAILED, expected, None)
+    assert (change.state, change.failure, versions.live(profile_id=profile.pk)) == (
+        State.FAILED,
+        expected,
+        None,
+    )
     assert str(change.get_failure_display())
 
 

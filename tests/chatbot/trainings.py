@@ -28,6 +28,21 @@ FAQ = (
     FaqDraft(key="returns", questions=("Kann ich etwas zurückgeben?",), answer="Ja, 30 Tage lang."),
 )
 TEXTS = 5
+TOPICS = ("den Versand", "eine Rücksendung", "ein Paket", "die Garantie", "einen Gutschein", "das Konto")
+WORDINGS = (
+    "Was kostet {}?", "Wie lange dauert {} bei euch?", "Ich habe eine Frage zu {}: was muss ich wissen?",
+    "Brauche Hilfe, es geht um {}", "Könnt ihr mir etwas über {} sagen?",
+)  # fmt: skip
+# Enough to tune, to hold some out and to fit with, and done in seconds.
+SMALL_FAQ = tuple(
+    FaqDraft(
+        key=f"topic-{number}",
+        questions=tuple(wording.format(topic) for wording in WORDINGS),
+        answer=f"Über {topic} steht alles in Abschnitt {number}.",
+        category="a" if number % 2 else "b",
+    )
+    for number, topic in enumerate(TOPICS)
+)
 
 
 def compared(before: int, after: int) -> compare.Comparison:

@@ -1,0 +1,154 @@
+"""A version's report, and two versions side by side."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+
+from chatbot.admin import version_report
+from chatbot.learning import compare, gate
+from chatbot.learning.evaluate import Ranking
+from chatbot.models import ModelVersion, TrainingRun
+from customers.models import LocaleProfile
+from tests.chatbot import trainings
+from tests.chatbot.admin.version_pages import go_live, text, to
+from tests.chatbot.learning import versions as rankings
+from tests.customers.screens import make_entries, make_profile
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def profile() -> LocaleProfile:
+    return make_profile("demo")
+
+
+def reported(profile: LocaleProfile) -> ModelVersion:
+    """Return a version whose report has everything: categories, origins, out of scope, times."""
+    make_entries(profile, 25, prefix="e")
+    asked = rankings.questions(60, 20)
+    asked = [
+        replace(question, relevant={key.replace("e", "e-", 1): 1 for key in question.relevant})
+        for question in asked
+    ]
+    sides: list[list[Ranking]] = []
+    for right in ([n % 2 == 0 for n in range(80)], [n % 10 != 0 for n in range(80)]):
+        sides.append(rankings.ranked(asked, right, rankings.sure(right)))
+    found = compare.compare(
+        asked,
+        *sides,
+        categories={f"e-{n}": f"category-{n % 5}" for n in range(25)},
+        origins={question.key: "test" if n % 2 else "held_out" for n, question in enumerate(asked)},
+        speed={"embed_ms": (10.0, 12.3), "rank_ms": (1.0, None), "version_bytes": (0.0, 14_000_000.0)},
+        seed=0,
+    )
+    version = trainings.version_of(profile, "base")
+    ModelVersion.objects.filter(pk=version.pk).update(
+        report=found.to_json(), verdict=gate.judge(found).to_json(), skipped=["no_tests", "ranker_kept"]
+    )
+    TrainingRun.objects.update(curve=[[1, 2.0, None], [2, 1.0, 1.5]])
+    version.refresh_from_db()
+    return version
+
+
+def test_a_report_shows_all_that_was_measured(login: Callable[..., Client], profile: LocaleProfile) -> None:
+    version = reported(profile)
+    response = login(demo="support").get(to("version", version.pk))
+    shown = response.context["report"]
+    assert (shown.count, shown.in_scope, shown.out_of_scope) == (80, 60, 20)
+    first = shown.metrics[0]
+    assert (first.code, first.before, first.after, first.difference, first.tone) == (
+        "hit@1", "50.0%", "90.0%", "+40.0", "good",
+    )  # fmt: skip
+    assert first.before_interval.count("–") == 1
+    assert first.difference_interval.count("…") == 1
+    assert [part.count for part in shown.categories] == [12] * 5
+    assert {part.name for part in shown.origins} == {"saved test questions", "wordings held back"}
+    worse, better = shown.changes
+    assert (worse.name, better.name) == ("worse", "better")
+    page = text(response)
+    for words in (
+        "Wrong now, right before", "Right now, wrong before", "Confidence and truth", "Answered and right",
+        "There are no saved test questions", "12.3 ms", "13.4", version.data_sha256, "Question 1 of",
+    ):  # fmt: skip
+        assert words in page, words
+    assert page.count('role="img"') == 3
+    assert page.count("<title id=") == page.count("<desc id=") == 3
+    assert " style=" not in page.split('<div class="kn tr"')[1].split("</main>")[0]
+
+
+def test_the_plots_say_what_was_measured(profile: LocaleProfile) -> None:
+    version = reported(profile)
+    report = version_report.report_of(version)
+    assert report is not None
+    calibration, abstention = report.charts
+    assert len(calibration.rows) == len(calibration.dots)
+    assert sum(int(row[3]) for row in calibration.rows) == 160
+    assert {line.name for line in abstention.lines} == {"ideal", "before", "after"}
+    for chart in report.charts:
+        for line in chart.lines:
+            numbers = [float(part.lstrip("ML")) for part in line.path.split()]
+            assert all(0 <= number <= 360 for number in numbers)
+
+
+def test_numbers_are_written_as_the_reader_writes_them_and_drawn_as_svg_wants_them(
+    login: Callable[..., Client], profile: LocaleProfile
+) -> None:
+    version = reported(profile)
+    page = text(login(demo="support").get(to("version", version.pk), headers={"Accept-Language": "de"}))
+    assert "50,0" in page
+    assert 'd="M42.0 184.0 L348.0 10.0"' in page
+
+
+def test_a_report_that_cannot_be_read_leaves_the_rest(
+    login: Callable[..., Client], profile: LocaleProfile
+) -> None:
+    version = trainings.version_of(profile, "base")
+    ModelVersion.objects.update(report={"n": 1}, verdict={"code": "brilliant", "passed": True})
+    response = login(demo="support").get(to("version", version.pk))
+    assert response.context["report"] is None
+    assert "Not compared" in text(response)
+    assert version.name in text(response)
+
+
+# ---------------------------------------------------------------- side by side
+
+
+def test_two_versions_measured_against_each_other(
+    login: Callable[..., Client], profile: LocaleProfile
+) -> None:
+    old = go_live(trainings.version_of(profile, "base"))
+    new = trainings.version_of(profile, "base", against=old)
+    client = login(demo="support")
+    response = client.get(to("versions_compare", profile.pk), {"version": [new.pk, old.pk]})
+    pair = response.context["pair"]
+    assert (pair.one, pair.other, pair.caution) == (old, new, "")
+    assert pair.metrics[0].difference == "+50.0"
+    assert "The newer one was measured against the older one" in text(response)
+
+
+def test_two_versions_measured_on_different_questions(
+    login: Callable[..., Client], profile: LocaleProfile
+) -> None:
+    one, other = (trainings.version_of(profile, "base") for _ in range(2))
+    ModelVersion.objects.filter(pk=one.pk).update(data_sha256="other", recipe={"steps": 7, "rate": 0.00025})
+    client = login(demo="support")
+    response = client.get(to("versions_compare", profile.pk), {"version": [one.pk, other.pk]})
+    pair = response.context["pair"]
+    assert not pair.metrics
+    assert "They were measured on different questions (60 questions and 60 questions)" in text(response)
+    assert [(line.one, line.other) for line in pair.recipe if line.differs] == [("0.00025", "–"), ("7", "5")]
+    ModelVersion.objects.update(data_sha256="same")
+    same = client.get(to("versions_compare", profile.pk), {"version": [one.pk, other.pk]})
+    assert "Both were measured on the same questions" in text(same)
+    ModelVersion.objects.filter(pk=one.pk).update(report={})
+    bare = client.get(to("versions_compare", profile.pk), {"version": [one.pk, other.pk]})
+    assert "Version 1 has no report of its own" in text(bare)
+    assert other.judged_against == ""
+
+
+@pytest.mark.parametrize("chosen", [[], ["1"], ["x", "y"], ["²", "1"], ["99999999999", "1"]])
+def test_two_must_be_chosen(login: Callable[..., Client], profile: LocaleProfile, chosen: list[str]) -> None:
+    response = login(demo="support").get(to("versions_compare", profile.pk), {"version": chosen}, follow=True)
+    assert "Choose two versions to compare." in text(response)
