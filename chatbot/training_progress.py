@@ -49,7 +49,7 @@ class Progress:
         self._board_folder = board
         self._curve, self._stride = list(curve), 1
         self._values: dict[str, Any] = {}
-        self._steps = 0
+        self._stage, self._steps = "", 0
         self._began = _Mark()
         self._told_at = 0.0
         self._end: Exception | None = None
@@ -77,7 +77,9 @@ class Progress:
         with self._lock:
             self._values |= {"stage": name, "step": 0, "steps": steps, "seconds_left": None}
             self._began, self._steps = _Mark(), steps
-        self._echo(name)
+        if name != self._stage:
+            self._stage = name
+            self._echo(name)
         self._write()
         self._raise_end()
 

@@ -33,30 +33,37 @@ def make_live(*, change_id: int) -> None:
 
     Raises WeightsError where the shared encoder cannot be loaded.
     """
-    change = (
-        VersionChange.objects.select_related("version")
-        .filter(pk=change_id, state=VersionChange.State.WAITING)
-        .first()
-    )
+    waiting = VersionChange.objects.filter(pk=change_id, state=VersionChange.State.WAITING)
+    change = waiting.select_related("version").first()
     if change is None:
         return
-    if change.version is not None and change.version.profile_id != change.profile_id:
-        return versions.change_fail(change_id=change_id)
-    base = bulk_encoder.encoder().version
-    if change.version is not None and change.version.base != base:
-        return versions.change_fail(change_id=change_id, failure=versions.Failure.OTHER_ENCODER)
-    try:
-        if change.version is not None:
-            versions.load(version=change.version)
-    except WeightsError:
-        return versions.change_fail(change_id=change_id, failure=versions.Failure.DAMAGED)
+    failure = _failure_of(change)
+    if failure is not None:
+        versions.change_fail(change_id=change_id, failure=failure)
+        return
     key = bulk_encoder.key_of(change.version)
     target = Target(change_id=change_id, version=change.version, key=key)
     try:
         while not _is_made(change, target):
             pass
     except NotWaiting:
+        return
+
+
+def _failure_of(change: VersionChange) -> versions.Failure | None:
+    """Say why a change's version cannot be served, or None."""
+    version = change.version
+    if version is None:
         return None
+    if version.profile_id != change.profile_id:
+        return versions.Failure.ERROR
+    if version.base != bulk_encoder.encoder().version:
+        return versions.Failure.OTHER_ENCODER
+    try:
+        versions.load(version=version)
+    except WeightsError:
+        return versions.Failure.DAMAGED
+    return None
 
 
 def _is_made(change: VersionChange, target: Target) -> bool:

@@ -20,7 +20,7 @@ METRICS: Mapping[str, str | Promise] = {
     "ndcg@10": gettext_lazy("How well the first ten are ordered"),
     "recall@10": gettext_lazy("Right answers among the first ten"),
     "auroc": gettext_lazy("Tells what it can answer from what it cannot"),
-    "coverage@p95": gettext_lazy("Can be answered with 95% right"),
+    "coverage@p95": gettext_lazy("Answerable with 95 of 100 right"),
     "ece": gettext_lazy("How far its confidence is off"),
     "embed_ms": gettext_lazy("Time to read a question"),
     "rank_ms": gettext_lazy("Time to rank the FAQs"),

@@ -5,10 +5,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from chatbot.answering.rank import Ranker, default_weights
 from chatbot.engine.encoder import Encoder
 from chatbot.learning.dataset import Dataset
 from chatbot.learning.evaluate import Report, evaluate
 from chatbot.learning.lesson import Lesson
+from chatbot.learning.own import for_tuned
 from chatbot.learning.trunk import Trunk
 from chatbot.learning.watch import Watch
 
@@ -43,5 +45,6 @@ def evaluate_trained(
         seed=seed,
         own=own,
         plain=plain,
+        ranker=Ranker(weights=None if tuned is None else for_tuned(default_weights())),
     )
     return replace(report, train_s=seconds)

@@ -15,8 +15,8 @@ from chatbot.learning.compare import Comparison
 BETTER, WORSE, NO_GAIN, TOO_FEW_QUESTIONS = "better", "worse", "no_gain", "too_few_questions"
 CODES = (BETTER, WORSE, NO_GAIN, TOO_FEW_QUESTIONS)
 
-# The declared metrics and how far each may fall, or has to rise. Coverage hangs on the few surest mistakes and ece on how questions
-# fall into bins, so both move more than hits do without anybody noticing.
+# The declared metrics and how far each may fall, or has to rise. Coverage hangs on the few surest mistakes and ece on
+# how questions fall into bins, so both move more than hits do without anybody noticing.
 MARGINS: dict[str, float] = {"hit@1": 0.01, "mrr@10": 0.01, "auroc": 0.02, "coverage@p95": 0.05, "ece": 0.05}
 LOWER_IS_BETTER = frozenset({"ece"})
 # Speed and size: after may be so many times before, and so much more (ms, ms, bytes). Times are measured on a machine

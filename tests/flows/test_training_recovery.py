@@ -18,8 +18,9 @@ from django.conf import settings
 from django.db import connection
 
 from chatbot import training, training_files, vectors, versions
-from chatbot.models import LiveVersion, ModelVersion, TrainingRun, VersionChange
 from chatbot.bench.server import RunningServer, running_server
+from chatbot.management.commands.worker import STOP_SECONDS
+from chatbot.models import LiveVersion, ModelVersion, TrainingRun, VersionChange
 from customers import services
 from customers.models import LocaleProfile
 from tests.chatbot import trainings
@@ -231,6 +232,23 @@ def test_a_worker_that_was_thought_dead_and_comes_back_writes_nothing(
                 assert ModelVersion.objects.count() == 1
                 time.sleep(0.5)
             assert TrainingRun.objects.values().get() == told
+
+
+def test_a_worker_that_is_told_to_stop_hands_its_training_on(
+    profile: LocaleProfile, other: psycopg.Connection
+) -> None:
+    run = training.run_open(profile=profile, actor="lena")
+    with worker() as process:
+        with held_at(other, "fitting") as held:
+            held()
+            process.terminate()
+            # It waits so long for its jobs to end by themselves.
+            time.sleep(STOP_SECONDS + 1)
+        assert process.wait(30) == 0
+    assert (state_of(run), run.attempt, _jobs()) == (State.RUNNING, 1, 1)
+    with worker():
+        until(lambda: state_of(run) == State.FINISHED, "the version")
+    assert (run.attempt, ModelVersion.objects.count()) == (2, 1)
 
 
 def test_a_training_is_cancelled_in_the_middle(profile: LocaleProfile, other: psycopg.Connection) -> None:
