@@ -1,6 +1,7 @@
 """Where a training stands, on disk: written whole or not at all, and only gone on from by the same training."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ class Checkpoint:
     def save(self, tensors: Mapping[str, torch.Tensor], told: Mapping[str, Any]) -> None:
         """Replace the checkpoint by tensors and plain JSON."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self._path.with_suffix(".part")
+        # An overtaken process may still be writing its own.
+        beside = self._path.with_suffix(f".{os.getpid()}.part")
         kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         save_file(kept, beside, metadata={"identity": self._identity, "told": json.dumps(told)})
         beside.replace(self._path)

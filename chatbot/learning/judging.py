@@ -68,7 +68,8 @@ class Judging:
         seed: int,
     ) -> None:
         self._lesson, self._trunk, self._synonyms, self._seed = lesson, trunk, synonyms, seed
-        rows = np.flatnonzero(lesson.held_out).tolist()
+        # What visitors wrote is not shown in reports, which outlive their conversations.
+        rows = np.flatnonzero(lesson.held_out[: lesson.in_faq]).tolist()
         keys = [lesson.entries[lesson.owners[row]].key for row in rows]
         self._held_out = [
             LabelledQuery(key=f"{HELD_OUT}:{row}", text=lesson.wordings[row], relevant={key: 1})

@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('profile', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='live_version', serialize=False, to='customers.localeprofile', verbose_name='locale profile')),
                 ('changed_at', models.DateTimeField(auto_now=True, verbose_name='live since')),
-                ('version', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='chatbot.modelversion', verbose_name='live version')),
+                ('version', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='chatbot.modelversion', verbose_name='live version')),
             ],
             options={
                 'verbose_name': 'live version',

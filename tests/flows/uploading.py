@@ -125,7 +125,9 @@ async def until_live(opened: Page, *, seconds: float = PATIENCE_SECONDS) -> list
 async def sums(opened: Page) -> dict[str, int]:
     """Return the counts on an upload's page by their words."""
     lines = await opened.locator(".up-sums li").all_inner_texts()
-    return {name: int(count.replace(",", "")) for count, _space, name in (line.partition(" ") for line in lines)}
+    return {
+        name: int(count.replace(",", "")) for count, _space, name in (line.partition(" ") for line in lines)
+    }
 
 
 def number_of(opened: Page) -> int:

@@ -127,6 +127,13 @@ def test_the_layers_of_the_least_held_out_loss_are_kept(
     views: Views, encoder: Encoder, tmp_path: Path
 ) -> None:
     told: list[float] = []
+
+    def look(
+        number: int, *, loss: float | None, held_out_loss: float | None, seconds_left: float | None
+    ) -> None:
+        assert held_out_loss is not None
+        told.append(held_out_loss)
+
     tuned = tune(
         views,
         encoder=encoder,
@@ -134,7 +141,7 @@ def test_the_layers_of_the_least_held_out_loss_are_kept(
         seed=3,
         # Held out under wrong owners: whatever is learned makes it worse.
         held_out=Views(states=views.states, owners=np.roll(views.owners, 4)),
-        progress=lambda _number, *, held_out_loss, **_told: told.append(held_out_loss),
+        progress=look,
         checkpoint=checkpoint(tmp_path),
     )
     assert min(told) == told[0]
