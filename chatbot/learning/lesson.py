@@ -146,7 +146,7 @@ class Lesson:
             "entries": len(self.entries),
             "wordings": self.in_faq,
             "confirmed": len(self.wordings) - self.in_faq,
-            "held_out": int(self.held_out.sum()),
+            "held_out": int(self.held_out[: self.in_faq].sum()),
         }
 
     def _views(self, trunk: Trunk, rows: NDArray[np.int64], *, with_slips: bool = False) -> Views:

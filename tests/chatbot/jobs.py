@@ -1,6 +1,7 @@
 """The job queue as tests use it."""
 
 from django.db import connection
+from django.db.models import QuerySet
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -15,9 +16,15 @@ def run_jobs() -> None:
         )
 
 
+def deferred() -> QuerySet[ProcrastinateJob]:
+    """Return the jobs that are not done, without those that the clock defers, which come when they like."""
+    by_clock = {name for name, _ in app.periodic_registry.periodic_tasks}
+    return ProcrastinateJob.objects.filter(status__in=["todo", "doing"]).exclude(task_name__in=by_clock)
+
+
 def waiting() -> list[str]:
     """Return the names of the jobs that wait, the oldest first."""
-    jobs = ProcrastinateJob.objects.filter(status="todo").order_by("id")
+    jobs = deferred().filter(status="todo").order_by("id")
     return [name.rpartition(".")[2] for name in jobs.values_list("task_name", flat=True)]
 
 

@@ -12,7 +12,6 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django import app
-from procrastinate.contrib.django.models import ProcrastinateJob
 
 from chatbot import suites, tasks, upload_compare, vector_work
 from chatbot.admin import upload_pages, upload_progress
@@ -22,7 +21,7 @@ from chatbot.serving import EDIT_TEXTS, Serving
 from customers import models, services, upload_apply, upload_comparison, uploads
 from customers.models import FaqUpload, LocaleProfile
 from customers.services import FaqDraft
-from tests.chatbot.jobs import run_jobs, waiting
+from tests.chatbot.jobs import deferred, run_jobs, waiting
 from tests.customers.screens import make_profile
 from tests.customers.uploading import csv_file
 
@@ -149,7 +148,7 @@ def test_the_job_of_a_dead_worker_is_done_again(profile: LocaleProfile) -> None:
     run_jobs()
     run_jobs()
     assert QuestionVector.objects.count() == TEXTS
-    left = ProcrastinateJob.objects.filter(status__in=["todo", "doing"])
+    left = deferred()
     assert not left.filter(task_name="chatbot.tasks.vectors_compute").exists()
 
 
@@ -162,7 +161,7 @@ def test_a_stalled_job_gives_way_to_the_same_that_waits(profile: LocaleProfile) 
     run_jobs()
     run_jobs()
     assert QuestionVector.objects.count() == TEXTS
-    assert not ProcrastinateJob.objects.filter(status__in=["todo", "doing"]).exists()
+    assert not deferred().exists()
 
 
 def test_a_look_for_stalled_jobs_that_died_keeps_no_later_one_from_looking(profile: LocaleProfile) -> None:
@@ -174,7 +173,7 @@ def test_a_look_for_stalled_jobs_that_died_keeps_no_later_one_from_looking(profi
     run_jobs()
     run_jobs()
     assert QuestionVector.objects.count() == TEXTS
-    assert not ProcrastinateJob.objects.filter(status__in=["todo", "doing"]).exists()
+    assert not deferred().exists()
 
 
 def test_a_check_whose_job_died_once_it_was_stored_is_compared_too(profile: LocaleProfile) -> None:
@@ -190,7 +189,7 @@ def test_a_job_that_fails_is_tried_again_and_then_given_up(profile: LocaleProfil
     models.FaqUploadFile.objects.all().delete()  # the fault
     for attempt in range(1, len(tasks.RETRY_SECONDS) + 1):
         run_jobs()
-        job = ProcrastinateJob.objects.get(status="todo")
+        job = deferred().get(status="todo")
         assert job.args["attempt"] == attempt
         assert job.scheduled_at > timezone.now()
         upload.refresh_from_db()

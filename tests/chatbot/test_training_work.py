@@ -29,7 +29,7 @@ from customers.models import LocaleProfile
 from customers.models import TestQuestion as Trial
 from customers.services import FaqDraft
 from tests.chatbot import trainings
-from tests.chatbot.jobs import forget_jobs, run_jobs, waiting
+from tests.chatbot.jobs import deferred, forget_jobs, run_jobs, waiting
 from tests.chatbot.trainings import Rehearsal, rehearse
 from tests.customers.screens import make_profile
 
@@ -337,7 +337,7 @@ def test_a_training_that_fails_is_tried_again_and_then_given_up(
     for attempt in range(1, len(tasks.RETRY_SECONDS) + 1):
         run_jobs()
         run.refresh_from_db()
-        job = ProcrastinateJob.objects.get(status="todo")
+        job = deferred().get(status="todo")
         assert (run.state, run.attempt, job.args["attempt"]) == (State.RUNNING, attempt, attempt)
         assert (job.queue_name, job.priority) == ("training", tasks.TRAINING_PRIORITY)
         due_now()
