@@ -191,6 +191,7 @@ def test_a_job_that_fails_is_tried_again_and_then_given_up(profile: LocaleProfil
         run_jobs()
         job = deferred().get(status="todo")
         assert job.args["attempt"] == attempt
+        assert job.scheduled_at is not None
         assert job.scheduled_at > timezone.now()
         upload.refresh_from_db()
         assert upload.state == State.CHECKING
