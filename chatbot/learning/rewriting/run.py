@@ -1,0 +1,108 @@
+"""Train an adapter from examples to a folder that the generator can load."""
+
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from transformers import AutoModelForCausalLM
+
+from chatbot.engine import hardware, weights
+from chatbot.engine.generator import adapters
+from chatbot.learning.rewriting.examples import Example
+from chatbot.learning.rewriting.train import LAYERS, Fitted, Lesson, Recipe, fit
+from chatbot.learning.watch import Watch
+
+# A turn of a dialogue, by the marks that Gemma knows; other models read them as any other text.
+SOURCE = "{source}"
+PROMPT = "<start_of_turn>user\n{sources}\n\n{question}<end_of_turn>\n<start_of_turn>model\n"
+UNKNOWN = "?"
+NOTICES = ("NOTICE", "GEMMA_TERMS.html")
+
+
+def train_adapter(
+    base: Path, examples: Sequence[Example], out: Path, *, recipe: Recipe, seed: int, watch: Watch
+) -> dict[str, Any]:
+    """Train an adapter of the model folder `base` and write it to the empty or missing folder `out`.
+
+    Returns what is also in its adapter.json. Raises WeightsError, and whatever `watch` raises.
+    """
+    watch.stage("reading")
+    on = hardware.device()
+    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+    model = AutoModelForCausalLM.from_pretrained(
+        base, dtype=torch.float32, attn_implementation="sdpa", use_safetensors=True, trust_remote_code=False
+    ).to(on)
+    model.requires_grad_(False)
+    end = int(model.config.eos_token_id)
+    fitted = fit(
+        model,
+        [_lesson(example, tokenizer, end=end) for example in examples if not example.is_held_out],
+        [_lesson(example, tokenizer, end=end) for example in examples if example.is_held_out],
+        recipe=recipe,
+        seed=seed,
+        watch=watch,
+        bf16=hardware.bf16_is_native(on),
+    )
+    watch.stage("saving")
+    told = _told(base, examples, fitted)
+    _write(base, out, fitted, told)
+    return told
+
+
+def _lesson(example: Example, tokenizer: Tokenizer, *, end: int) -> Lesson:
+    """Return an example as the generator will be asked it and as it must reply, with its end."""
+    sources = "\n\n".join(SOURCE.format(source=source) for source in example.sources)
+    given = PROMPT.format(sources=sources, question=example.question)
+    reply = tokenizer.encode(example.reply or UNKNOWN, add_special_tokens=False)
+    return Lesson(given=tuple(tokenizer.encode(given).ids), reply=(*reply.ids, end))
+
+
+def _told(base: Path, examples: Sequence[Example], fitted: Fitted) -> dict[str, Any]:
+    """Return what was trained on what, and how it went."""
+    counts = {
+        locale: sum(example.locale == locale for example in examples)
+        for locale in sorted({example.locale for example in examples})
+    }
+    return {
+        "base": weights.fingerprint(base),
+        "source": SOURCE,
+        "prompt": PROMPT,
+        "examples": counts,
+        "recipe": fitted.recipe,
+        "steps": fitted.steps,
+        "seconds": round(fitted.seconds, 1),
+        "loss": {
+            name: None if math.isnan(value) else round(value, 4)
+            for name, value in (
+                ("trained", fitted.loss),
+                ("held_out_before", fitted.held_out_before),
+                ("held_out_after", fitted.held_out_after),
+            )
+        },
+    }
+
+
+def _write(base: Path, out: Path, fitted: Fitted, told: dict[str, Any]) -> None:
+    """Write the adapter's files, in peft's own names and layout, and the manifest of their hashes."""
+    out.mkdir(parents=True, exist_ok=True)
+    tensors = {name.replace(".default.", "."): tensor for name, tensor in fitted.tensors.items()}
+    save_file(tensors, out / adapters.WEIGHTS, metadata={"format": "pt"})
+    config = {
+        "peft_type": "LORA",
+        "r": fitted.recipe["rank"],
+        "lora_alpha": fitted.recipe["alpha"],
+        "target_modules": list(LAYERS),
+        "bias": "none",
+    }
+    (out / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n")
+    (out / "adapter.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    for notice in NOTICES:
+        if (base / notice).is_file():
+            shutil.copyfile(base / notice, out / notice)
+    weights.write_manifest(out)

@@ -1,0 +1,203 @@
+"""Fit a low-rank adapter to a causal language model, so that it rewrites approved answers instead of inventing any.
+
+Method: LoRA (Hu et al., arXiv:2106.09685), through peft. The loss is the cross-entropy of the replies' tokens alone;
+the vocabulary's matrix, most of a small model, is only multiplied where a reply stands.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from chatbot.learning.watch import Watch
+
+LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+IGNORED = -100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How an adapter is trained; a batch holds at most `batch_tokens`, padding included."""
+
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.05
+    epochs: int = 3
+    learning_rate: float = 4e-4
+    warm_up: float = 0.06
+    batch_tokens: int = 2048
+    longest: int = 768
+    clip: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """One example as token ids: what is given, and what must follow."""
+
+    given: tuple[int, ...]
+    reply: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.given) + len(self.reply)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """An adapter's tensors by their names in peft, and how its training went."""
+
+    tensors: dict[str, torch.Tensor]
+    recipe: dict[str, Any]
+    loss: float
+    held_out_before: float
+    held_out_after: float
+    steps: int
+    seconds: float
+
+
+def fit(
+    model: nn.Module,
+    lessons: Sequence[Lesson],
+    held_out: Sequence[Lesson],
+    *,
+    recipe: Recipe,
+    seed: int,
+    watch: Watch,
+    bf16: bool,
+) -> Fitted:
+    """Train an adapter for `model`, a causal LM of transformers, whose own weights stay as they are.
+
+    `bf16`: compute in it under autocast, for hardware that has it. Raises whatever `watch` raises.
+    """
+    began = time.monotonic()
+    torch.manual_seed(seed)
+    usable = [lesson for lesson in lessons if len(lesson) <= recipe.longest]
+    adapted = get_peft_model(
+        model,
+        LoraConfig(
+            r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules=list(LAYERS)
+        ),
+    )
+    try:
+        before = mean_loss(adapted, held_out, recipe=recipe, bf16=bf16)
+        loss, steps = _train(adapted, usable, recipe=recipe, seed=seed, watch=watch, bf16=bf16)
+        after = mean_loss(adapted, held_out, recipe=recipe, bf16=bf16)
+        tensors = {
+            name: parameter.detach().to(torch.bfloat16).cpu().contiguous()
+            for name, parameter in adapted.named_parameters()
+            if parameter.requires_grad
+        }
+    finally:
+        adapted.unload()
+    return Fitted(
+        tensors=tensors,
+        recipe=asdict(recipe)
+        | {"seed": seed, "lessons": len(usable), "left_out": len(lessons) - len(usable)},
+        loss=loss,
+        held_out_before=before,
+        held_out_after=after,
+        steps=steps,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _train(
+    adapted: nn.Module, lessons: Sequence[Lesson], *, recipe: Recipe, seed: int, watch: Watch, bf16: bool
+) -> tuple[float, int]:
+    """Run the epochs; return the last epoch's mean loss per token and the number of steps."""
+    parameters = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=0.0)
+    order = torch.Generator().manual_seed(seed)
+    epochs = [_batches(lessons, recipe.batch_tokens, order) for _ in range(recipe.epochs)]
+    total = sum(map(len, epochs))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, total, recipe.warm_up))
+    watch.stage("tuning", steps=total)
+    began, number, mean = time.monotonic(), 0, 0.0
+    adapted.train()
+    for batches in epochs:
+        summed, tokens = 0.0, 0
+        for batch in batches:
+            loss, count = _summed_loss(adapted, batch, bf16=bf16)
+            (loss / count).backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(parameters, recipe.clip)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            schedule.step()
+            number += 1
+            summed, tokens = summed + loss.item(), tokens + count
+            left = (time.monotonic() - began) / number * (total - number)
+            watch.step(number, loss=loss.item() / count, seconds_left=left)
+        mean = summed / max(tokens, 1)
+    adapted.eval()
+    return mean, number
+
+
+def mean_loss(model: nn.Module, lessons: Sequence[Lesson], *, recipe: Recipe, bf16: bool) -> float:
+    """Return the mean cross-entropy per reply token, in nats; NaN without lessons."""
+    model.eval()
+    summed, tokens = 0.0, 0
+    with torch.no_grad():
+        for batch in _batches(lessons, recipe.batch_tokens, None):
+            loss, count = _summed_loss(model, batch, bf16=bf16)
+            summed, tokens = summed + loss.item(), tokens + count
+    return summed / tokens if tokens else math.nan
+
+
+def _summed_loss(model: nn.Module, batch: Sequence[Lesson], *, bf16: bool) -> tuple[torch.Tensor, int]:
+    """Return the cross-entropy summed over a batch's reply tokens, and their number."""
+    causal: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+    on = causal.lm_head.weight.device
+    ids, mask, labels = (tensor.to(on) for tensor in _padded(batch))
+    with torch.autocast(on.type, torch.bfloat16, enabled=bf16):
+        hidden = causal.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+        # What stands at a place foretells the next one.
+        asked = labels[:, 1:] != IGNORED
+        logits = causal.lm_head(hidden[:, :-1][asked])
+    return cross_entropy(logits.float(), labels[:, 1:][asked], reduction="sum"), int(asked.sum())
+
+
+def _padded(batch: Sequence[Lesson]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return token ids, attention mask and labels, each [lessons, longest]."""
+    longest = max(map(len, batch))
+    ids = torch.zeros(len(batch), longest, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    labels = torch.full_like(ids, IGNORED)
+    for row, lesson in enumerate(batch):
+        text = torch.tensor(lesson.given + lesson.reply)
+        ids[row, : len(text)] = text
+        mask[row, : len(text)] = 1
+        labels[row, len(lesson.given) : len(text)] = text[len(lesson.given) :]
+    return ids, mask, labels
+
+
+def _batches(lessons: Sequence[Lesson], tokens: int, order: torch.Generator | None) -> list[list[Lesson]]:
+    """Put lessons of like length together, at most `tokens` with padding; shuffled where there is an order."""
+    places = range(len(lessons)) if order is None else torch.randperm(len(lessons), generator=order).tolist()
+    batches = list(_filled(sorted((lessons[place] for place in places), key=len), tokens))
+    if order is not None:
+        batches = [batches[place] for place in torch.randperm(len(batches), generator=order).tolist()]
+    return batches
+
+
+def _filled(ordered: Sequence[Lesson], tokens: int) -> Iterator[list[Lesson]]:
+    batch: list[Lesson] = []
+    for lesson in ordered:
+        if batch and len(lesson) * (len(batch) + 1) > tokens:
+            yield batch
+            batch = []
+        batch.append(lesson)
+    if batch:
+        yield batch
+
+
+def _rate(step: int, total: int, warm_up: float) -> float:
+    """Return the share of the learning rate at a step: a linear rise, then half a cosine down to nothing."""
+    rise = max(1, round(total * warm_up))
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
