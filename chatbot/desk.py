@@ -11,7 +11,9 @@ import asyncio
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from django.conf import settings
@@ -20,8 +22,10 @@ from django.db import Error as DatabaseError
 from django.utils import translation
 
 from chatbot import services
-from chatbot.answering import compose, events, routing
-from chatbot.answering.events import Answer, Delta, Turn
+from chatbot.answering import events, routing
+from chatbot.answering.composition.writer import Writer
+from chatbot.answering.events import Answer, Composition, Delta, Turn
+from chatbot.answering.pipeline import Bundle
 from chatbot.answering.retrieve import prepare
 from chatbot.answering.utterance import cues_for, ends_as_question, understand
 from chatbot.database import in_database
@@ -50,6 +54,14 @@ class Listener(Protocol):
 
     def event(self, event: Event) -> None:
         """Hear of a stored answer before the wake-up that every node gets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """The bundles that a question is answered with, kept to its end: the profile's and its tenant's others."""
+
+    home: Bundle
+    others: Sequence[Bundle]
 
 
 class Desk:
@@ -146,16 +158,14 @@ class Desk:
         try:
             turn.history = await self._history(turn)
             while True:
-                quietly = not self._is_complete(turn)
+                is_complete = self._is_complete(turn)
                 async with asyncio.timeout(settings.ANSWER_DEADLINE_SECONDS):
-                    answer = await self._generate(turn, quietly=quietly)
+                    lease, decided = await self._decide(turn)
                 # More from the visitor would hardly change this, so nobody has to wait for it.
-                is_settled = answer.outcome == events.ANSWERED and not quietly
+                is_settled = decided.outcome == events.ANSWERED and is_complete
                 if is_settled or not await self._has_more(turn):
                     break
-            if quietly:
-                for piece in compose.stream(answer):
-                    self._show(turn, Delta(text=piece))
+            answer = await self._speak(turn, lease, decided)
         except (TimeoutError, EngineError, NotServed) as error:
             logger.warning("No answer for %s %d: %r", turn.conversation_id, turn.seq, error)
         except Exception:
@@ -215,25 +225,66 @@ class Desk:
         following.is_joined = True
         return True
 
-    async def _generate(self, turn: RunningTurn, *, quietly: bool) -> Answer:
-        """Run the pipeline, passing deltas on unless `quietly`; wait for a full engine queue until the deadline."""
+    async def _decide(self, turn: RunningTurn) -> tuple[Lease, Answer]:
+        """Find what to say, and what it was found with; wait for a full engine queue until the deadline."""
         while True:
-            bundle = self._serving.bundle(turn.profile_id)
-            encoder = self._serving.running_engine()
+            lease = Lease(
+                home=self._serving.bundle(turn.profile_id), others=self._serving.others(turn.profile_id)
+            )
             try:
-                async for item in routing.answer(
+                decided = await routing.decide(
                     turn.question,
-                    home=bundle,
-                    others=self._serving.others(turn.profile_id),
-                    encoder=encoder,
+                    home=lease.home,
+                    others=lease.others,
+                    encoder=self._serving.running_engine(),
                     detector=self._serving.running_detector(),
-                ):
-                    if isinstance(item, Answer):
-                        return item
-                    if not quietly:
-                        self._show(turn, item)
+                )
             except EngineOverloaded:
                 await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return lease, decided
+
+    async def _speak(self, turn: RunningTurn, lease: Lease, decided: Answer) -> Answer:
+        """Put what was decided into words, letting the sockets hear them; as approved where that fails or is late."""
+        why = "deadline"
+        try:
+            async with (
+                asyncio.timeout(settings.ANSWER_DEADLINE_SECONDS),
+                aclosing(
+                    routing.speak(
+                        decided,
+                        turn.question,
+                        home=lease.home,
+                        others=lease.others,
+                        encoder=self._serving.running_engine(),
+                        writer=self._writer(),
+                    )
+                ) as spoken,
+            ):
+                async for item in spoken:
+                    if isinstance(item, Answer):
+                        return item
+                    self._show(turn, item)
+        except TimeoutError:
+            logger.warning(
+                "The answer to %s %d is said as approved: too late", turn.conversation_id, turn.seq
+            )
+        except Exception:
+            logger.exception("Wording the answer to %s %d failed", turn.conversation_id, turn.seq)
+            why = "busy"
+        return replace(decided, composition=Composition(level=events.VERBATIM, why=why))
+
+    def _writer(self) -> Writer | None:
+        """Return who writes freely; None while there is nobody."""
+        generator = self._serving.generator
+        if generator is None:
+            return None
+        return Writer(
+            generator,
+            detector=self._serving.running_detector(),
+            max_tokens=settings.GENERATOR_MAX_TOKENS,
+            seconds=settings.GENERATOR_DEADLINE_SECONDS,
+        )
 
     def _show(self, turn: RunningTurn, delta: Delta) -> None:
         """Let the sockets have more of an answer's text."""

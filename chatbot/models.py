@@ -8,6 +8,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import VectorField
 
+from chatbot.exam_models import ExamResult as ExamResult
+from chatbot.exam_models import ExamRun as ExamRun
 from chatbot.suite_models import SuiteResult as SuiteResult
 from chatbot.suite_models import SuiteRun as SuiteRun
 from chatbot.training_models import LiveVersion as LiveVersion
@@ -106,6 +108,8 @@ class Event(models.Model):
     )
     switch = models.CharField(_("offered locale"), max_length=35, blank=True)
     traces = models.JSONField(_("explanation"), default=list, blank=True)
+    # An `events.Composition`; empty for what was not composed, and for what was said before this was kept.
+    composition = models.JSONField(_("composition"), default=dict, blank=True)
 
     class Meta:
         verbose_name = _("event")

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from chatbot.announce import announcer
@@ -129,6 +129,7 @@ def answer_post(
                 joined=list(joined),
                 switch=answer.switch,
                 traces=[asdict(trace) for trace in answer.traces],
+                composition=asdict(answer.composition) if answer.composition else {},
             )
     except IntegrityError:
         return Event.objects.get(conversation_id=conversation_id, reply_to=reply_to)
@@ -166,10 +167,9 @@ def conversation_history(
 
 
 def suggestion_lang(*, conversation_id: uuid.UUID, key: str) -> str:
-    """Return the locale of the last message that offered an FAQ, empty where none did."""
-    offers = Event.objects.filter(
-        conversation_id=conversation_id, role=Event.Role.BOT, suggestions__contains=[{"faq": key}]
-    )
+    """Return the locale of the last message that offered an FAQ or answered with it, empty where none did."""
+    named = Q(suggestions__contains=[{"faq": key}]) | Q(sources__contains=[{"faq": key}])
+    offers = Event.objects.filter(named, conversation_id=conversation_id, role=Event.Role.BOT)
     return offers.order_by("-seq").values_list("lang", flat=True).first() or ""
 
 

@@ -11,20 +11,22 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 from django.conf import settings
 from django.db import OperationalError, close_old_connections, connection
 
-from chatbot import faq_texts, index_builder, pauses, tasks, vector_work
+from chatbot import exams, faq_texts, index_builder, pauses, tasks, vector_work
 from chatbot.answering.language import Detector
 from chatbot.answering.pipeline import Bundle
 from chatbot.answering.rank import Ranker
-from chatbot.engine import weights
+from chatbot.encoding import start_engine
 from chatbot.engine.arrays import Kind, Vectors
 from chatbot.engine.errors import EngineFailed, EngineStopped
 from chatbot.engine.index import Index
 from chatbot.engine.runtime import Engine
+from chatbot.generation import generation
 from chatbot.index_apart import IndexApart
 from chatbot.index_builder import Built, Order
 from chatbot.live_models import LiveModels, Model
@@ -32,6 +34,10 @@ from chatbot.services import NODE_LOCK
 from customers.culture import Manners
 from customers.models import LocaleProfile
 from customers.services import FAQ_CHANNEL
+
+if TYPE_CHECKING:
+    # Importing it takes transformers, seconds that a site which starts has no time for.
+    from chatbot.engine.generator.generator import Generator
 
 logger = logging.getLogger(__name__)
 
@@ -71,26 +77,8 @@ class Serving:
 
     def start(self, *, listen: bool = True) -> None:
         """Load the model and every active profile; then keep them fresh. Raises WeightsError."""
-        folder = weights.prepare(
-            settings.ENCODER_MODEL or None, settings.MODEL_DIR, pinned_sha256=settings.ENCODER_SHA256 or None
-        )
-        self.engine = Engine(
-            folder,
-            precision=settings.ENCODER_PRECISION,
-            threads=settings.ENCODER_THREADS,
-            batch_tokens=settings.ENCODER_BATCH_TOKENS,
-            queue_texts=settings.ENCODER_QUEUE_TEXTS,
-            cache_entries=settings.QUERY_CACHE_ENTRIES,
-        )
-        self.engine.start()
+        self.engine, folder = start_engine()
         self.detector = Detector()
-        logger.info(
-            "Encoder %s on %s, %s, %d threads",
-            self.engine.version,
-            self.engine.encoder.device,
-            self.engine.encoder.precision,
-            self.engine.encoder.threads,
-        )
         if listen:
             pauses.take_short_turns()
             self.use_apart(folder)
@@ -98,6 +86,7 @@ class Serving:
             # The node's lock must be held before the first message is claimed in its name.
             self._listening.wait(timeout=30)
             pauses.look_past_what_stays()
+            generation.start(after=self._listening)
 
     def use_apart(self, folder: Path) -> None:
         """Have large indexes built in a process of their own, with the tokenizer of a model folder."""
@@ -109,6 +98,7 @@ class Serving:
     def stop(self) -> None:
         """End the refresher and the engine; what waits fails with EngineStopped."""
         self._stopping.set()
+        generation.stop()
         if self.engine is not None:
             self.engine.stop()
         if self._refresher.is_alive():
@@ -131,6 +121,11 @@ class Serving:
             for other, bundle in self._bundles.copy().items()
             if other != profile_id and self._tenants.get(other) == tenant
         )
+
+    @property
+    def generator(self) -> "Generator | None":
+        """What writes replies in words of its own; None while it is loaded, and where none is installed."""
+        return generation.generator
 
     def running_detector(self) -> Detector:
         """Return what tells languages apart. Raises EngineStopped before `start`."""
@@ -301,6 +296,7 @@ class Serving:
             index=index,
             ranker=Ranker.allowing(profile.max_wrong_percent, weights=model.weights),
             manners=manners_of(profile),
+            may_generate=exams.may_generate(profile),
         )
 
     def _embed(self, order: Order, texts: list[str], kind: Kind) -> Vectors:
@@ -343,6 +339,12 @@ def manners_of(profile: LocaleProfile) -> Manners:
         suggestions=tuple(profile.suggestions),
         foreign_answers=profile.foreign_answers,
         max_wrong_percent=profile.max_wrong_percent,
+        highest_level=profile.highest_level,
+        formality=profile.formality,
+        connectives=tuple(profile.connectives),
+        forbidden_claims=tuple(profile.forbidden_claims),
+        softeners=dict(profile.softeners),
+        closings=dict(profile.closings),
     )
 
 

@@ -86,6 +86,13 @@ def _message_strings() -> dict[str, str]:
         "sources": _("Sources"),
         "sources_note": _("This answer is based on these questions from our help pages:"),
         "choices": _("Suggested questions"),
+        "whole_answer": _("Show the whole answer"),
+        "composed_extractive": _("Shortened"),
+        "composed_extractive_note": _("The part of our answer that fits your question, word for word."),
+        "composed_generated": _("Summarised"),
+        "composed_generated_note": _(
+            "Our answer, put together for your question and checked against our help pages."
+        ),
         "outcome_stopped": _("Stopped"),
         "outcome_failed": _("Not answered"),
         "rate": _("Rate this answer"),

@@ -27,8 +27,9 @@ RETRY_SECONDS = (2, 10, 60)
 RECONNECT_SECONDS = 1.0
 UPLOAD_VECTORS_DAYS = 7
 CHECK_PRIORITY, CHANGE_PRIORITY, VECTORS_PRIORITY, COMPARE_PRIORITY, SUITE_PRIORITY = 20, 15, 10, 0, 0
-TRAINING_PRIORITY, NIGHTLY_PRIORITY = -10, -20
+TRAINING_PRIORITY, NIGHTLY_PRIORITY, EXAM_PRIORITY = -10, -20, -30
 # Trainings have a queue, and in each worker a place, of their own: however many wait, no other job waits for them.
+# Exams are behind them there, for they take as long and all cores too.
 DEFAULT_QUEUE, TRAINING_QUEUE = "default", "training"
 # A run or a change that was not heard of for so long has lost its job, or its command was killed.
 LOST_SECONDS = 60
@@ -59,6 +60,11 @@ def defer_training(run_id: int, *, nightly: bool = False) -> None:
     """Have a training run worked on; in the caller's transaction."""
     priority = NIGHTLY_PRIORITY if nightly else TRAINING_PRIORITY
     _defer("train_profile", f"training:{run_id}", priority, queue=TRAINING_QUEUE, run_id=run_id)
+
+
+def defer_exam(run_id: int) -> None:
+    """Have an exam sat; in the caller's transaction."""
+    _defer("exam_sit", f"exam:{run_id}", EXAM_PRIORITY, queue=TRAINING_QUEUE, run_id=run_id)
 
 
 def defer_change(change_id: int) -> None:
@@ -139,6 +145,20 @@ def train_profile(context: JobContext, *, run_id: int, attempt: int = 0) -> None
 
 
 @app.task(pass_context=True)
+def exam_sit(context: JobContext, *, run_id: int, attempt: int = 0) -> None:
+    """Put an exam's traps to the generator."""
+    from chatbot import exams
+
+    def work() -> None:
+        try:
+            exams.sit_in_worker(run_id=run_id, is_stopped=context.should_abort)
+        except exams.Stopped:
+            _again(context, run_id=run_id)
+
+    _try(work, context, attempt, at_last=lambda: exams.run_fail(run_id=run_id), run_id=run_id)
+
+
+@app.task(pass_context=True)
 def version_change(context: JobContext, *, change_id: int, attempt: int = 0) -> None:
     """Make a version live once it has its vectors."""
     from chatbot import version_work, versions
@@ -165,6 +185,18 @@ def lost_resume(timestamp: int) -> None:
     waiting = VersionChange.objects.filter(state=VersionChange.State.WAITING, progress_at__lt=quiet)
     for change_id in waiting.values_list("pk", flat=True):
         defer_change(change_id)
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(queueing_lock="exams_open", lock="exams_open")
+def exams_open(timestamp: int) -> None:
+    """Open the exams that nobody has sat yet with the generator, prompts, guard and traps that are installed now."""
+    from chatbot import exams
+
+    if opened := exams.open_due():
+        logger.info(
+            "%d exams were opened: the generator, its prompts, the guard or the traps are new", opened
+        )
 
 
 @app.periodic(cron="23 * * * *")

@@ -88,7 +88,10 @@ class ProfileAdmin(TenantScopedAdmin):
         ),
         (
             _("Manners"),
-            {"classes": ("tab",), "fields": ("greetings", "phrases", "connectives", "suggestions")},
+            {
+                "classes": ("tab",),
+                "fields": ("greetings", "phrases", "softeners", "closings", "connectives", "suggestions"),
+            },
         ),
         (_("Hours"), {"classes": ("tab",), "fields": ("time_zone", "hours")}),
         (
@@ -96,6 +99,7 @@ class ProfileAdmin(TenantScopedAdmin):
             {
                 "classes": ("tab",),
                 "fields": (
+                    "highest_level",
                     "max_wrong_percent",
                     "foreign_answers",
                     ("auto_promote", "retrain_after"),

@@ -6,7 +6,7 @@ Everything a tenant may decide for itself is in its `LocaleProfile`; this module
 import datetime as dt
 import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from babel import Locale, UnknownLocaleError
 
@@ -129,7 +129,11 @@ def is_open(
 
 @dataclass(frozen=True, kw_only=True)
 class Manners:
-    """How a profile speaks, as answering needs it: a snapshot that does not change under a running answer."""
+    """How a profile speaks, as answering needs it: a snapshot that does not change under a running answer.
+
+    `highest_level` is a `customers.models.Level`, `formality` a `Formality`; the first of the `connectives` joins
+    answers. `softeners` and `closings` are texts by occasion.
+    """
 
     locale: str
     brand: str
@@ -141,6 +145,12 @@ class Manners:
     suggestions: tuple[str, ...]
     foreign_answers: bool = False
     max_wrong_percent: int = 10
+    highest_level: str = "generative"
+    formality: str = "neutral"
+    connectives: tuple[str, ...] = ()
+    forbidden_claims: tuple[str, ...] = ()
+    softeners: Mapping[str, str] = field(default_factory=dict)
+    closings: Mapping[str, str] = field(default_factory=dict)
 
     def phrase(self, name: str) -> str:
         """Return one of `PHRASES` in the persona's words, or empty where the profile has none."""
@@ -149,3 +159,11 @@ class Manners:
     def greeting(self, moment: dt.datetime) -> str:
         """Return the first greeting for this time of day in the profile's zone."""
         return str(self.greetings.get(time_of_day(moment, self.time_zone), ""))
+
+    def softener(self, occasion: str) -> str:
+        """Return what opens an answer composed for an occasion ("narrow", "joined", "part"), often nothing."""
+        return str(self.softeners.get(occasion) or self.softeners.get("answer", ""))
+
+    def closing(self, moment: dt.datetime) -> str:
+        """Return what closes an answer composed at this time of day in the profile's zone, often nothing."""
+        return str(self.closings.get(time_of_day(moment, self.time_zone)) or self.closings.get("answer", ""))

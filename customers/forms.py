@@ -39,6 +39,13 @@ GREETING_LABELS = {
     "afternoon": _("In the afternoon"),
     "evening": _("In the evening"),
 }
+SOFTENER_LABELS = {
+    "answer": _("Any composed answer"),
+    "narrow": _("A part of a long answer"),
+    "part": _("A part of what was shown before"),
+    "joined": _("Several answers in one"),
+}
+CLOSING_LABELS = {"answer": _("At any time"), **GREETING_LABELS}
 PHRASE_LABELS = {
     "ai_disclosure": _("Says that it is an AI"),
     "decline": _("Does not know the answer"),
@@ -150,6 +157,18 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     phrases = TextsField(
         label=_("Phrases"), labels={name: PHRASE_LABELS[name] for name in culture.PHRASES}, limit=PHRASE_LIMIT
     )
+    softeners = TextsField(
+        label=_("Softeners"),
+        labels=SOFTENER_LABELS,
+        limit=PHRASE_LIMIT,
+        help_text=_("What opens an answer that was put together for the question. Most need nothing."),
+    )
+    closings = TextsField(
+        label=_("Closings"),
+        labels=CLOSING_LABELS,
+        limit=PHRASE_LIMIT,
+        help_text=_("What closes such an answer. Most need nothing."),
+    )
     connectives = LinesField(
         label=_("Connectives"),
         required=False,
@@ -190,8 +209,17 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         model = LocaleProfile
         fields = [
             *("tenant", "locale", "is_active", "brand", "persona_name", "persona_role", "formality"),
-            *("greetings", "phrases", "connectives", "suggestions", "currency", "time_zone", "hours"),
-            *("synonyms", "forbidden_claims", "max_wrong_percent", "foreign_answers", "retention_days"),
+            *("greetings", "phrases", "softeners", "closings", "connectives", "suggestions"),
+            *(
+                "currency",
+                "time_zone",
+                "hours",
+                "synonyms",
+                "forbidden_claims",
+                "max_wrong_percent",
+                "highest_level",
+            ),
+            *("foreign_answers", "retention_days"),
             *("auto_promote", "retrain_after"),
         ]
 

@@ -122,6 +122,14 @@ class Formality(models.TextChoices):
     HONORIFIC = "honorific", _("honorific (keigo, 하십시오체)")
 
 
+class Level(models.TextChoices):
+    """How freely answers may be composed; each level may also answer as those before it do."""
+
+    VERBATIM = "verbatim", _("the approved answer, word for word")
+    EXTRACTIVE = "extractive", _("approved sentences, chosen for the question")
+    GENERATIVE = "generative", _("in the model's own words where it has passed its exam")
+
+
 class LocaleProfile(models.Model):
     """How one tenant speaks to one market: language, persona, manners, hours, rules."""
 
@@ -149,6 +157,18 @@ class LocaleProfile(models.Model):
     )
     connectives = ArrayField(
         models.CharField(max_length=100), verbose_name=_("connectives"), default=list, blank=True
+    )
+    softeners = models.JSONField(
+        _("softeners"),
+        default=dict,
+        blank=True,
+        help_text=_("Texts for “answer”, “narrow”, “part” and “joined”."),
+    )
+    closings = models.JSONField(
+        _("closings"),
+        default=dict,
+        blank=True,
+        help_text=_("Texts for “answer”, “morning”, “afternoon” and “evening”."),
     )
     suggestions = ArrayField(
         models.CharField(max_length=200),
@@ -187,6 +207,13 @@ class LocaleProfile(models.Model):
         help_text=_(
             "Of 100 answers, at most so many may be wrong; the fewer, the more often it asks back or declines."
         ),
+    )
+    highest_level = models.CharField(
+        _("answers may be composed of"),
+        max_length=16,
+        choices=Level.choices,
+        default=Level.GENERATIVE,
+        help_text=_("The simplest way that answers the question is always preferred."),
     )
     foreign_answers = models.BooleanField(
         _("answers in another language"),

@@ -101,6 +101,7 @@ def _asked(conversation: Conversation, answer: Event, *, back: str) -> Asked:
         model=answer.model,
         confidence=answer.confidence,
         traces=answer.traces,
+        composition=answer.composition,
         switch=answer.switch,
         back=back,
     )

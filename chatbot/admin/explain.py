@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from chatbot.admin.composition_words import CompositionShown, composition_shown
 from chatbot.admin.explain_links import Asked, Links
 from chatbot.admin.marking import Part, marked
 from chatbot.answering import events
@@ -110,6 +111,7 @@ class Why:
     model: str
     switch: str
     nothing: str
+    composition: CompositionShown | None
     found: Sequence[Found]
     alternate_url: str
     new_url: str
@@ -129,6 +131,7 @@ def explain(asked: Asked, *, engine: Engine | None, may_change: bool) -> Why:
         model=asked.model,
         switch=language_name(asked.switch) if asked.switch else "",
         nothing="" if asked.traces else _nothing(asked),
+        composition=composition_shown(asked.composition),
         found=[
             _found(trace, asked, links, engine, title=title)
             for trace, title in zip(asked.traces, _titles(asked.traces), strict=True)

@@ -13,7 +13,7 @@ from customers.models import FaqEntry, LocaleProfile, TestQuestion
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A question and what it got, as stored or as just tried; `traces` are `events.Trace` as JSON.
+    """A question and what it got, as stored or as just tried; `traces` and `composition` are those of events, as JSON.
 
     `joined`: earlier messages that were read together with `text`. `draft`: the id of an entry that is only being
     written. `back`: the address to return to.
@@ -26,6 +26,7 @@ class Asked:
     model: str
     confidence: float | None
     traces: Sequence[Mapping[str, Any]]
+    composition: Mapping[str, Any] | None = None
     joined: Sequence[str] = ()
     chosen_key: str = ""
     switch: str = ""

@@ -43,6 +43,7 @@ SCREENS: tuple[tuple[str | Promise, tuple[Link, ...]], ...] = (
                 model="customers.FaqEntry",
                 address="knowledge:training",
             ),
+            Link(title=_("Exams"), icon="school", model="customers.FaqEntry", address="knowledge:exams"),
             Link(
                 title=_("Coverage"), icon="grid_on", model="customers.FaqEntry", address="knowledge:coverage"
             ),

@@ -1,5 +1,7 @@
 """Try it: a question as a customer would ask it, what the live index finds, and why it answers as it does."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from asgiref.sync import async_to_sync
@@ -13,10 +15,12 @@ from chatbot.admin import knowledge
 from chatbot.admin.explain import explain
 from chatbot.admin.explain_links import Asked
 from chatbot.admin.preview import answer_frame
+from chatbot.answering import routing
+from chatbot.answering.composition.writer import Writer
 from chatbot.answering.events import Answer, Question
+from chatbot.answering.language import Detector
 from chatbot.answering.pipeline import Bundle
 from chatbot.answering.retrieve import has_words
-from chatbot.answering.routing import decide
 from chatbot.engine.errors import EngineError
 from chatbot.engine.index import Entry
 from chatbot.engine.runtime import Engine
@@ -69,12 +73,8 @@ def try_it(request: HttpRequest) -> HttpResponse:
     try:
         engine, bundle = live(profile)
         trial = _trial(request, profile, bundle, engine)
-        answer = async_to_sync(decide)(
-            Question(text=text),
-            home=trial.bundle,
-            others=serving.others(profile.pk),
-            encoder=engine,
-            detector=serving.running_detector(),
+        found = async_to_sync(_answer)(
+            text, trial.bundle, serving.others(profile.pk), engine, serving.running_detector()
         )
     except TooLarge:
         raise knowledge.BadRequest(
@@ -82,7 +82,39 @@ def try_it(request: HttpRequest) -> HttpResponse:
         ) from None
     except (EngineError, TimeoutError):
         return JsonResponse({"error": _("The model is busy. Please try again in a moment.")}, status=503)
-    return JsonResponse(_outcome(request, profile, text, answer, trial=trial, engine=engine))
+    return JsonResponse(_outcome(request, profile, text, found, trial=trial, engine=engine))
+
+
+async def _answer(
+    text: str, home: Bundle, others: Sequence[Bundle], engine: Engine, detector: Detector
+) -> Answer:
+    """Answer as the chat does, up to the last word. Raises EngineError, TimeoutError."""
+    async with asyncio.timeout(settings.ANSWER_DEADLINE_SECONDS):
+        *_pieces, final = [
+            item
+            async for item in routing.answer(
+                Question(text=text),
+                home=home,
+                others=others,
+                encoder=engine,
+                detector=detector,
+                writer=_writer(detector),
+            )
+        ]
+    assert isinstance(final, Answer)  # the last one always is
+    return final
+
+
+def _writer(detector: Detector) -> Writer | None:
+    """Return who writes freely; None while there is nobody."""
+    if serving.generator is None:
+        return None
+    return Writer(
+        serving.generator,
+        detector=detector,
+        max_tokens=settings.GENERATOR_MAX_TOKENS,
+        seconds=settings.GENERATOR_DEADLINE_SECONDS,
+    )
 
 
 def live(profile: LocaleProfile) -> tuple[Engine, Bundle]:
@@ -127,6 +159,7 @@ def _outcome(
         model=answer.model,
         confidence=answer.confidence,
         traces=[asdict(trace) for trace in answer.traces],
+        composition=asdict(answer.composition) if answer.composition else None,
         switch=answer.switch,
         draft=trial.draft,
     )

@@ -1,30 +1,16 @@
 """Put an answer into words: the approved text, or the persona's own phrases where there is none to give."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from chatbot.answering import events
 from chatbot.answering.events import Answer, Source, Trace
 from chatbot.engine.index import Entry
 from customers.culture import Manners
 
-# A sentence ends at a terminator of any script that is followed by a space, a line break, or (in scripts
-# without spaces) by anything.
-SENTENCE = re.compile(r".+?(?:[.!?…؟।](?=\s)|[。！？]+[」』）]?|\n+|$)\s*", re.DOTALL)
 # What Markdown would read as more than a character within a heading.
 ESCAPED = re.compile(r"[\\`*_\[\]<>~|&!]")
 SMALLTALK = "smalltalk"
-
-
-def pieces(text: str) -> Iterator[str]:
-    """Split a text into the sentences in which it is streamed; joined, they are the text."""
-    yield from SENTENCE.findall(text)
-
-
-def stream(answer: Answer) -> Iterator[str]:
-    """Yield an approved text in pieces; the persona's own phrases and small talk come whole."""
-    if answer.outcome == events.ANSWERED:
-        yield from pieces(answer.text)
 
 
 def approved(
@@ -38,7 +24,7 @@ def approved(
 ) -> Answer:
     """Answer with entries' texts as they were approved; several are headed by their questions."""
     (first, *others) = entries
-    parts = [f"**{ESCAPED.sub(_escape, entry.questions[0])}**\n\n{entry.answer}" for entry in entries]
+    parts = [headed(entry.questions[0], entry.answer) for entry in entries]
     return Answer(
         outcome=events.SMALLTALK if first.category == SMALLTALK else events.ANSWERED,
         text="\n\n".join(parts) if others else first.answer,
@@ -50,6 +36,11 @@ def approved(
         suggestions=tuple(suggestions),
         traces=traces,
     )
+
+
+def headed(question: str, text: str) -> str:
+    """Return a Markdown text under the question that it answers."""
+    return f"**{ESCAPED.sub(_escape, question)}**\n\n{text}"
 
 
 def _escape(found: re.Match[str]) -> str:

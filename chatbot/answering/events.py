@@ -10,7 +10,10 @@ SMALLTALK = "smalltalk"
 STOPPED = "stopped"
 FAILED = "failed"
 
+# The levels of composing an answer, lowest first: the approved text, whole sentences of it, free text under the guard.
 VERBATIM = "verbatim"
+EXTRACTIVE = "extractive"
+GENERATED = "generated"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +93,43 @@ class Trace:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Said:
+    """One sentence as the guard judged it: `evidence` is what was approved that it rests on.
+
+    `verdict` is "ok" or the reason it failed: number, date, money, url, email, phone, code, name, polarity, modality,
+    support, language, leak, forbidden, repeated, empty. `support` is how near the evidence is in meaning, None where
+    that was not measured; `shown`: whether the visitor saw it.
+    """
+
+    sentence: str
+    level: str
+    evidence: str
+    verdict: str
+    shown: bool
+    support: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composition:
+    """How an answer was put into words: its level, why that one, and every sentence that was judged for it.
+
+    `why`: short, narrow, joined, part, passed, pressed, foreign, smalltalk, not_allowed, no_pass, no_generator, busy,
+    failed_guard, deadline or whole (nothing stood out). `generator` is the version that wrote, empty without one.
+    """
+
+    level: str
+    why: str
+    said: tuple[Said, ...] = ()
+    generator: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """The final answer to one question; its text replaces all deltas.
 
     `confidence` is a probability, or None where nothing was retrieved; `text` is Markdown in `lang`. `switch` is a
     locale of the tenant that the visitor is offered to go on in; `traces` holds one per question in the message.
+    `composition` says how it was put into words, None where nothing was: a decline, a clarification.
     """
 
     outcome: str
@@ -107,3 +142,4 @@ class Answer:
     suggestions: tuple[Source, ...] = ()
     switch: str = ""
     traces: tuple[Trace, ...] = ()
+    composition: Composition | None = None

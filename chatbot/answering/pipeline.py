@@ -23,11 +23,19 @@ class QueryEncoder(Protocol):
     def tokens(self, texts: list[str]) -> list[list[int]]: ...
 
 
+class ComposingEncoder(QueryEncoder, Protocol):
+    """What composing needs of the engine besides: the layers of the shipped model, which know every text alike."""
+
+    @property
+    def base(self) -> Upper: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
     """Everything that answers for one locale profile; a question leases one bundle and keeps it to its end.
 
     `version` is the model that answers name; `upper` makes the vectors that the index can be searched with.
+    `may_generate`: this installation's generator has passed its exam in the profile's locale.
     """
 
     profile_id: int
@@ -37,6 +45,7 @@ class Bundle:
     index: Index
     ranker: Ranker
     manners: Manners
+    may_generate: bool = False
 
     def source(self, entry: int, score: float) -> Source:
         """Name an entry of the index as a source."""

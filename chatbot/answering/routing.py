@@ -4,14 +4,17 @@
 wholly that locale's, and going on there is offered, or it is marked as foreign, where the profile allows that at all.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from chatbot.answering import abroad, compose, events, pipeline
+from chatbot.answering.composition import stream
+from chatbot.answering.composition.stream import Writer
 from chatbot.answering.events import Answer, Delta, Question, Turn
 from chatbot.answering.language import UNDETERMINED
-from chatbot.answering.pipeline import Bundle, QueryEncoder
+from chatbot.answering.pipeline import Bundle, ComposingEncoder, QueryEncoder
 from chatbot.answering.retrieve import prepare
 from customers.culture import best_locale, language_of
 
@@ -36,14 +39,41 @@ async def answer(
     *,
     home: Bundle,
     others: Sequence[Bundle],
-    encoder: QueryEncoder,
+    encoder: ComposingEncoder,
     detector: LanguageDetector,
-) -> AsyncIterator[Delta | Answer]:
-    """Yield an approved answer's text piece by piece, then the whole `Answer`. Raises EngineError."""
-    final = await decide(question, home=home, others=others, encoder=encoder, detector=detector)
-    for piece in compose.stream(final):
-        yield Delta(text=piece)
-    yield final
+    writer: Writer | None = None,
+) -> AsyncGenerator[Delta | Answer, None]:
+    """Yield an answer's text piece by piece, then the whole `Answer`. Raises EngineError."""
+    decided = await decide(question, home=home, others=others, encoder=encoder, detector=detector)
+    async with aclosing(
+        speak(decided, question, home=home, others=others, encoder=encoder, writer=writer)
+    ) as spoken:
+        async for item in spoken:
+            yield item
+
+
+async def speak(
+    decided: Answer,
+    question: Question,
+    *,
+    home: Bundle,
+    others: Sequence[Bundle],
+    encoder: ComposingEncoder,
+    writer: Writer | None = None,
+) -> AsyncGenerator[Delta | Answer, None]:
+    """Yield what was decided, put into words: its text piece by piece, then the whole `Answer`.
+
+    `home` and `others` are the bundles that it was decided with.
+    """
+    bundle = next((one for one in (home, *others) if one.manners.locale == decided.lang), home)
+    # What another locale answers for this one is not in the language that the visitor is spoken to in.
+    is_foreign = decided.lang != home.manners.locale and decided.switch != decided.lang
+    composed = stream.compose(
+        decided, question=question, bundle=bundle, encoder=encoder, writer=writer, is_foreign=is_foreign
+    )
+    async with aclosing(composed):
+        async for item in composed:
+            yield item
 
 
 async def decide(
@@ -72,7 +102,8 @@ async def decide(
 def find(question: Question, *, home: Bundle, others: Sequence[Bundle], detector: LanguageDetector) -> Route:
     """Return whose FAQ answers a message."""
     if question.chosen_key:
-        offers = [turn.lang for turn in question.history if question.chosen_key in turn.offered]
+        named = question.chosen_key
+        offers = [turn.lang for turn in question.history if named in (*turn.offered, *turn.answered)]
         lang = offers[-1] if offers else ""
         return Route(bundle=offering(question.chosen_key, lang=lang, home=home, others=others) or home)
     by_locale = {bundle.manners.locale: bundle for bundle in (home, *others)}

@@ -40,12 +40,12 @@ def run() -> dict[str, object]:
         "BURST_HOLD_MS": "0",
     }
     with running_server(environment=environment) as server:
-        asked = _Questions(questions())
-        _load(server, asked, rate=RATE, seconds=3.0)
-        steady = _load(server, asked, rate=RATE, seconds=SECONDS)
+        asked = Questions(questions())
+        measured(server, asked, rate=RATE, seconds=3.0)
+        steady = measured(server, asked, rate=RATE, seconds=SECONDS)
         held, ramp = 0.0, []
         for rate in RAMP:
-            found = _load(server, asked, rate=rate, seconds=RAMP_SECONDS)
+            found = measured(server, asked, rate=rate, seconds=RAMP_SECONDS)
             ramp.append(found)
             if found["answered"] < found["sent"] or found["p99_ms"] > HELD_P99_MS:
                 break
@@ -58,11 +58,11 @@ def run() -> dict[str, object]:
             "p99_ms": steady["p99_ms"],
             "highest_rate_with_p99_under_1s": held,
             "ramp": ramp,
-            "server_rss_mb": _rss_mb(server.process.pid),
+            "serverrss_mb": rss_mb(server.process.pid),
         }
 
 
-class _Questions:
+class Questions:
     """Hands out questions, none twice until all have been used."""
 
     def __init__(self, texts: list[str]) -> None:
@@ -75,7 +75,7 @@ class _Questions:
             self._at += 1
 
 
-def _load(server: RunningServer, asked: _Questions, *, rate: float, seconds: float) -> dict[str, float]:
+def measured(server: RunningServer, asked: Questions, *, rate: float, seconds: float) -> dict[str, float]:
     """Run one load in a process of its own and return its figures."""
     load = {
         "port": server.port,
@@ -96,7 +96,7 @@ def _load(server: RunningServer, asked: _Questions, *, rate: float, seconds: flo
     return json.loads(done.stdout)
 
 
-def _rss_mb(pid: int) -> float:
+def rss_mb(pid: int) -> float:
     """Return a process's resident memory in MB (Linux)."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return round(pages * resource.getpagesize() / 1e6, 1)

@@ -42,11 +42,14 @@ def free_port() -> int:
 
 @contextmanager
 def running_server(
-    *, environment: Mapping[str, str] | None = None, options: Sequence[str] = ()
+    *,
+    environment: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
+    program: Sequence[str] = ("manage.py",),
 ) -> Iterator[RunningServer]:
     """Serve the demo on a free port until the block ends; the folder and its database go with it.
 
-    `options` are further ones of `manage.py serve`.
+    `options` are further ones of `manage.py serve`; `program` runs it from the project's folder.
     """
     var_dir = Path(tempfile.mkdtemp(prefix="kefu-bench-"))
     settings.MODEL_DIR.mkdir(parents=True, exist_ok=True)
@@ -59,8 +62,9 @@ def running_server(
     )
     log = (var_dir / "serve.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, str(settings.BASE_DIR / "manage.py"), "serve", "--port", str(port), *options],
+        [sys.executable, *program, "serve", "--port", str(port), *options],
         env=env,
+        cwd=settings.BASE_DIR,
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,

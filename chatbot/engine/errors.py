@@ -19,3 +19,27 @@ class EngineFailed(EngineError):
 
 class WeightsError(EngineError):
     """The model's files cannot be used; the message says which file, what is wrong and what to do."""
+
+
+class GeneratorError(EngineError):
+    """Text that could not be generated; the subclasses say why."""
+
+
+class GeneratorBusy(GeneratorError):
+    """Too many requests are waiting: ask again in a moment, or answer without."""
+
+
+class GeneratorStopped(GeneratorError):
+    """The generator is not running: it has not started, or the server is shutting down."""
+
+
+class GeneratorLate(GeneratorError):
+    """The request's deadline passed before its text was complete."""
+
+
+class GeneratorFailed(GeneratorError):
+    """The model failed on this request; the cause is chained and logged. The next request is served."""
+
+
+class PromptTooLong(GeneratorFailed):
+    """The prompt and the tokens asked for do not fit into the context; the message says by how much."""

@@ -1,7 +1,10 @@
 """What this machine computes fastest with: device, precision, threads. Measured at start, never assumed."""
 
+import contextlib
 import os
 import statistics
+import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -77,3 +80,29 @@ def choose_threads(work: Callable[[], object], *, wanted: int) -> int:
             best, best_time = count, taken
     torch.set_num_threads(best)
     return best
+
+
+def threads_apart(work: Callable[[], object], *, wanted: int) -> int:
+    """Return the thread count of `choose_threads` without changing this process's own."""
+    before = torch.get_num_threads()
+    chosen = choose_threads(work, wanted=wanted)
+    use_threads_here(chosen, elsewhere=before)
+    return chosen
+
+
+def use_threads_here(count: int, *, elsewhere: int) -> None:
+    """Compute with `count` threads on the calling thread, and with `elsewhere` on those that begin after it.
+
+    OpenMP keeps the count by thread; torch hands the last one that was set to every thread's first computation.
+    """
+    torch.set_num_threads(count)
+    helper = threading.Thread(target=torch.set_num_threads, args=(elsewhere,))
+    helper.start()
+    helper.join()
+
+
+def give_way(niceness: int) -> None:
+    """Let the calling thread, and those it starts, run behind all others (Linux, where each has its own priority)."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

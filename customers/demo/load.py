@@ -70,7 +70,14 @@ def profile_draft(file: dict[str, Any]) -> ProfileDraft:
         "connectives": connectives,
         "hours": file.get("hours", {}),
         "synonyms": file.get("synonyms", {}),
+        "softeners": _said(file.get("softeners", {})),
+        "closings": _said(file.get("closings", {})),
         "foreign_answers": file.get("foreign_answers", False),
     }
     holidays = {holiday["date"]: holiday["name"] for holiday in file.get("holidays", [])}
     return ProfileDraft(locale=file["locale"], values=values, holidays=holidays)
+
+
+def _said(texts: dict[str, str]) -> dict[str, str]:
+    """Return the texts that are not empty, as the admin's form stores them."""
+    return {occasion: text for occasion, text in texts.items() if text}

@@ -29,6 +29,7 @@ export class MessageView {
     item.dataset.outcome = event.outcome ?? "";
     item.classList.toggle("arriving", fresh);
     const body = item.querySelector(".body");
+    if (bot) body.append(...this.#whole(event));
     if (event.suggestions?.length) body.append(this.#suggestions(event));
     if (bot) body.append(...this.#actions(event, conversation));
     if (bot) body.append(...this.#botMeta(event));
@@ -126,6 +127,16 @@ export class MessageView {
     }, icon("globe"), el("span", { text: locale.go_on }));
   }
 
+  /** The offer to read the approved answer in full, below what was made of it; several answers are told apart. */
+  #whole({ composed, sources, lang }) {
+    const { strings } = this.#page;
+    if (!COMPOSED.has(composed) || !sources?.length) return [];
+    return sources.map((source) => el("button", {
+      class: "action whole", type: "button", on: { click: (event) => this.#page.choose(source, event) },
+    }, icon("down"), el("span", { text: strings.whole_answer }),
+    sources.length > 1 && el("span", { class: "whole-of", text: source.question, lang, dir: "auto" })));
+  }
+
   #mend(event, conversation) {
     const { strings } = this.#page;
     if (event.outcome === "declined") {
@@ -143,7 +154,10 @@ export class MessageView {
   #botMeta(event) {
     const { strings } = this.#page;
     const label = { stopped: strings.outcome_stopped, failed: strings.outcome_failed }[event.outcome];
+    const composed = COMPOSED.has(event.composed) && event.outcome === "answered" && event.composed;
     const meta = el("div", { class: "meta" }, this.#time(new Date(event.at)),
+      composed && el("span", { class: "mark mark-composed", title: strings[`composed_${composed}_note`] },
+        icon("spark"), el("span", { text: strings[`composed_${composed}`] })),
       label && el("span", { class: "mark" }, icon(event.outcome === "failed" ? "alert" : "stop"), el("span", { text: label })));
     if (this.#page.offers.rating && event.outcome === "answered" && event.reply_to) meta.append(this.#rating(event.seq));
     if (!event.sources?.length) return [meta];
@@ -214,5 +228,8 @@ export class MessageView {
     return el("time", { datetime: date.toISOString(), title: format.dateAndTime(date), text: format.time(date) });
   }
 }
+
+/** What is put together for a question is not the approved answer itself, which can then be asked for. */
+const COMPOSED = new Set(["extractive", "generated"]);
 
 const languageOf = (locale) => locale.split("-", 1)[0];

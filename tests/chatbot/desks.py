@@ -39,6 +39,8 @@ def detector() -> Detector:
 class PausableEngine:
     """Knows the vectors of three questions; waits while paused; fails as told."""
 
+    base = Upper(name="fake@1", layers=())
+
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.failures: list[Exception] = []
@@ -63,6 +65,7 @@ class PausableServing:
     """Serves one profile with that engine."""
 
     node = 77
+    generator = None
 
     def __init__(self, profile: LocaleProfile) -> None:
         self.engine = PausableEngine()

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from chatbot import services
 from chatbot.answering import routing
-from chatbot.answering.events import Answer, Delta, Question
+from chatbot.answering.events import Answer, Question
 from chatbot.database import in_database
 from chatbot.models import Conversation, Event
 from tests.chatbot.desks import Chat, until
@@ -35,18 +35,16 @@ async def chat(
     chat = Chat(conversation)
     chat.asked: list[Question] = []  # type: ignore[attr-defined, misc]
 
-    async def answer(question: Question, **_: object) -> AsyncIterator[Delta | Answer]:
+    async def decide(question: Question, **_: object) -> Answer:
         chat.asked.append(question)  # type: ignore[attr-defined]
         await chat.engine.open.wait()
         if "kettle" in question.text:
-            yield Delta(text="Descale it.")
-            yield Answer(outcome="answered", text="Descale it.", lang="en-US", model="m", confidence=0.9)
-        elif question.text == "hi":
-            yield Answer(outcome="smalltalk", text="Hello!", lang="en-US", model="m", confidence=0.9)
-        else:
-            yield Answer(outcome="declined", text="No idea.", lang="en-US", model="m", confidence=0.1)
+            return Answer(outcome="answered", text="Descale it.", lang="en-US", model="m", confidence=0.9)
+        if question.text == "hi":
+            return Answer(outcome="smalltalk", text="Hello!", lang="en-US", model="m", confidence=0.9)
+        return Answer(outcome="declined", text="No idea.", lang="en-US", model="m", confidence=0.1)
 
-    monkeypatch.setattr(routing, "answer", answer)
+    monkeypatch.setattr(routing, "decide", decide)
     yield chat
     chat.engine.open.set()
     await chat.desk.stop()

@@ -40,6 +40,12 @@ async def chat(conversation: Conversation) -> AsyncIterator[Chat]:
     await chat.desk.stop()
 
 
+async def half_spoken(decided: Answer, question: Question, **_: object) -> AsyncIterator[Delta | Answer]:
+    yield Delta(text="Thirty days. ")
+    await asyncio.Event().wait()
+    yield decided
+
+
 async def test_an_answer_is_heard_piece_by_piece_and_stored_once(chat: Chat) -> None:
     question = await chat.ask("returns")
     (answer,) = await chat.answers(1)
@@ -47,6 +53,39 @@ async def test_an_answer_is_heard_piece_by_piece_and_stored_once(chat: Chat) -> 
     assert (answer.text, answer.lang, answer.model) == ("Thirty days. Free of charge.", "en-US", "fake@1")
     assert chat.ear.deltas == {question.seq: answer.text}
     assert [event.pk for event in chat.ear.events] == [answer.pk]
+
+
+async def test_how_an_answer_was_composed_is_stored_with_it(chat: Chat) -> None:
+    await chat.ask("returns")
+    (answer,) = await chat.answers(1)
+    assert answer.composition == {"level": "verbatim", "why": "whole", "said": [], "generator": ""}
+    chat.engine.failures = [EngineFailed("broken")]
+    await chat.ask("shipping")
+    assert (await chat.answers(2))[-1].composition == {}
+
+
+async def test_an_answer_that_takes_too_long_to_word_is_said_as_approved(
+    chat: Chat, settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ANSWER_DEADLINE_SECONDS = 0.2
+    monkeypatch.setattr(routing, "speak", half_spoken)
+    await chat.ask("returns")
+    (answer,) = await chat.answers(1)
+    assert (answer.outcome, answer.text) == ("answered", "Thirty days. Free of charge.")
+    assert (answer.composition["level"], answer.composition["why"]) == ("verbatim", "deadline")
+
+
+async def test_what_was_decided_is_said_as_approved_where_wording_it_fails(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(decided: Answer, question: Question, **_: object) -> AsyncIterator[Delta | Answer]:
+        yield Delta(text="Thir")
+        raise RuntimeError("a bug at /srv/secret")
+
+    monkeypatch.setattr(routing, "speak", broken)
+    await chat.ask("returns")
+    (answer,) = await chat.answers(1)
+    assert (answer.outcome, answer.text) == ("answered", "Thirty days. Free of charge.")
 
 
 async def test_a_socket_that_left_hears_nothing_and_the_answer_is_stored_all_the_same(chat: Chat) -> None:
@@ -103,13 +142,8 @@ async def test_conversations_do_not_wait_for_each_other(chat: Chat) -> None:
 
 
 async def test_stop_keeps_what_was_shown_and_marks_it(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def half_spoken(question: Question, **_: object) -> AsyncIterator[Delta | Answer]:
-        yield Delta(text="Thirty days. ")
-        await asyncio.Event().wait()
-        yield Answer(outcome="answered", text="Thirty days. Free of charge.", lang="en-US", model="fake@1")
-
-    monkeypatch.setattr(routing, "answer", half_spoken)
-    question = await chat.ask("returns?")
+    monkeypatch.setattr(routing, "speak", half_spoken)
+    question = await chat.ask("returns")
     await until(lambda: chat.ear.deltas)
     chat.stop()
     chat.stop()
@@ -192,7 +226,8 @@ async def test_an_overloaded_engine_is_asked_again(chat: Chat, monkeypatch: pyte
     await chat.ask("returns")
     (answer,) = await chat.answers(1)
     assert answer.outcome == "answered"
-    assert chat.engine.asked == ["returns"] * 3
+    # The fourth looks for what may be asked next.
+    assert chat.engine.asked == ["returns"] * 4
     assert chat.ear.deltas == {answer.reply_to: answer.text}
 
 

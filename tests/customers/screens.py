@@ -58,9 +58,10 @@ def profile_form(profile: LocaleProfile, **changes: object) -> dict[str, object]
     fields: dict[str, object] = {
         "is_active": "on", "brand": "Brand", "persona_name": "Lena", "persona_role": "", "formality": "formal",
         "greetings_morning": "Guten Morgen", "phrases_decline": "Das weiß ich nicht.", "connectives": "Außerdem gilt:",
+        "softeners_joined": "Zu Ihren Fragen:", "softeners_narrow": "", "closings_evening": "Schönen Abend!",
         "suggestions": "", "currency": "EUR", "time_zone": "Europe/Berlin", "hours_mon": "9:00-12:00, 13:00 – 18:00",
         "synonyms": "Versand = Lieferung, Zustellung", "forbidden_claims": "lebenslange Garantie\nimmer gratis",
-        "max_wrong_percent": "10", "retrain_after": "0", "retention_days": "365",
+        "max_wrong_percent": "10", "highest_level": "extractive", "retrain_after": "0", "retention_days": "365",
         "holidays-TOTAL_FORMS": "1", "holidays-INITIAL_FORMS": "0",
         "holidays-0-date": "2026-12-25", "holidays-0-name": "Weihnachten", "holidays-0-profile": profile.pk,
     }  # fmt: skip

@@ -118,6 +118,9 @@ def test_profile_is_stored_as_it_is_read(login: Callable[..., Client]) -> None:
     assert profile.forbidden_claims == ["lebenslange Garantie", "immer gratis"]
     assert profile.greetings == {"morning": "Guten Morgen"}
     assert profile.phrases == {"decline": "Das weiß ich nicht."}
+    assert profile.softeners == {"joined": "Zu Ihren Fragen:"}
+    assert profile.closings == {"evening": "Schönen Abend!"}
+    assert profile.highest_level == "extractive"
     assert [day.name for day in profile.holidays.all()] == ["Weihnachten"]
     assert profile.faq_revision > 0
     again = client.get(screen("localeprofile", "change", profile.pk)).content.decode()

@@ -12,6 +12,7 @@ from babel.numbers import get_territory_currencies
 from customers import culture, question_file
 from customers.demo.load import DEFAULT_LOCALE, FOLDER, SLUG, demo_load, profile_drafts
 from customers.faq_upload import read_drafts
+from customers.forms import CLOSING_LABELS, SOFTENER_LABELS
 from customers.models import SMALLTALK_CATEGORY, AuditRecord, FaqEntry, LocaleProfile
 from customers.services import FaqDraft, ProfileDraft
 
@@ -121,6 +122,8 @@ def test_the_persona_has_words_for_everything(locale: str) -> None:
     ):
         assert all(text.strip() for text in texts(values[name])), name
     assert len(list(texts(values["connectives"]))) >= 3
+    assert set(values["softeners"]) <= set(SOFTENER_LABELS)  # type: ignore[call-overload]
+    assert set(values["closings"]) <= set(CLOSING_LABELS)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("locale", LOCALES)

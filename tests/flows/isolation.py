@@ -53,6 +53,7 @@ class BatchEncoder:
 
     def __init__(self, encoder: LocalEncoder, texts: Sequence[str]) -> None:
         self._encoder = encoder
+        self.base = encoder.encoder.base
         prepared = list(dict.fromkeys(prepare(text) for text in texts))
         self._known = dict(zip(prepared, encoder.embed(prepared, "query"), strict=True))
 

@@ -12,16 +12,19 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
 
+from chatbot.answering.composition.prompt import prompt_for
 from chatbot.engine import hardware, weights
-from chatbot.engine.generator import adapters
+from chatbot.engine.generator.adapters import WEIGHTS, Adapter
+from chatbot.engine.generator.rendering import render
 from chatbot.learning.rewriting.examples import Example
 from chatbot.learning.rewriting.train import LAYERS, Fitted, Lesson, Recipe, fit
 from chatbot.learning.watch import Watch
+from customers.culture import Manners
 
 # A turn of a dialogue, by the marks that Gemma knows; other models read them as any other text.
-SOURCE = "{source}"
-PROMPT = "<start_of_turn>user\n{sources}\n\n{question}<end_of_turn>\n<start_of_turn>model\n"
-UNKNOWN = "?"
+SOURCE = "{source}\n\n"
+PROMPT = "<start_of_turn>user\n{sources}{question}<end_of_turn>\n<start_of_turn>model\n"
+FORM = Adapter(folder=Path(), version="", scale=0.0, source=SOURCE, prompt=PROMPT)
 NOTICES = ("NOTICE", "GEMMA_TERMS.html")
 
 
@@ -57,9 +60,19 @@ def train_adapter(
 
 def _lesson(example: Example, tokenizer: Tokenizer, *, end: int) -> Lesson:
     """Return an example as the generator will be asked it and as it must reply, with its end."""
-    sources = "\n\n".join(SOURCE.format(source=source) for source in example.sources)
-    given = PROMPT.format(sources=sources, question=example.question)
-    reply = tokenizer.encode(example.reply or UNKNOWN, add_special_tokens=False)
+    manners = Manners(
+        locale=example.locale,
+        brand="",
+        persona_name="",
+        persona_role="",
+        time_zone="UTC",
+        phrases={},
+        greetings={},
+        suggestions=(),
+    )
+    prompt = prompt_for(manners, sources=example.sources, question=example.question)
+    given = render(prompt, tokenizer=tokenizer, chat=None, adapter=FORM)
+    reply = tokenizer.encode(example.reply or prompt.unknown, add_special_tokens=False)
     return Lesson(given=tuple(tokenizer.encode(given).ids), reply=(*reply.ids, end))
 
 
@@ -92,7 +105,7 @@ def _write(base: Path, out: Path, fitted: Fitted, told: dict[str, Any]) -> None:
     """Write the adapter's files, in peft's own names and layout, and the manifest of their hashes."""
     out.mkdir(parents=True, exist_ok=True)
     tensors = {name.replace(".default.", "."): tensor for name, tensor in fitted.tensors.items()}
-    save_file(tensors, out / adapters.WEIGHTS, metadata={"format": "pt"})
+    save_file(tensors, out / WEIGHTS, metadata={"format": "pt"})
     config = {
         "peft_type": "LORA",
         "r": fitted.recipe["rank"],

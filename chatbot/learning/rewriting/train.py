@@ -27,11 +27,11 @@ class Recipe:
 
     rank: int = 16
     alpha: int = 32
-    dropout: float = 0.05
+    dropout: float = 0.0
     epochs: int = 3
-    learning_rate: float = 4e-4
+    learning_rate: float = 3e-4
     warm_up: float = 0.06
-    batch_tokens: int = 2048
+    batch_tokens: int = 768
     longest: int = 768
     clip: float = 1.0
 

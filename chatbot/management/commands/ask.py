@@ -3,14 +3,18 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chatbot.answering.events import Answer, Question
 from chatbot.answering.frame import render_markdown
-from chatbot.answering.routing import decide
+from chatbot.answering.routing import answer
 from customers.models import LocaleProfile
+
+if TYPE_CHECKING:
+    # Importing it takes torch.
+    from chatbot.serving import Serving
 
 
 class Command(BaseCommand):
@@ -42,47 +46,55 @@ class Command(BaseCommand):
         try:
             serving.refresh_changed(only=profile.pk)
             for text in options["text"]:
-                answer = asyncio.run(
-                    decide(
-                        Question(text=text),
-                        home=serving.bundle(profile.pk),
-                        others=serving.others(profile.pk),
-                        encoder=serving.running_engine(),
-                        detector=serving.running_detector(),
-                    )
-                )
+                final = asyncio.run(_ask(text, serving=serving, profile_id=profile.pk))
                 self.stdout.write(
-                    json.dumps(_event(answer, profile.tenant.image_hosts), ensure_ascii=False)
+                    json.dumps(_event(final, profile.tenant.image_hosts), ensure_ascii=False)
                     if options["json"]
-                    else _lines(answer)
+                    else _lines(final)
                 )
         finally:
             serving.stop()
 
 
-def _event(answer: Answer, image_hosts: Sequence[str]) -> dict[str, object]:
+async def _ask(text: str, *, serving: "Serving", profile_id: int) -> Answer:
+    """Return the final answer to a question on a profile's page."""
+    *_deltas, final = [
+        item
+        async for item in answer(
+            Question(text=text),
+            home=serving.bundle(profile_id),
+            others=serving.others(profile_id),
+            encoder=serving.running_engine(),
+            detector=serving.running_detector(),
+        )
+    ]
+    assert isinstance(final, Answer)
+    return final
+
+
+def _event(final: Answer, image_hosts: Sequence[str]) -> dict[str, object]:
     """Return the answer as PROTOCOL's bot message, less what only a stored event has."""
     return {
         "type": "message",
         "role": "bot",
-        "text": answer.text,
-        "html": render_markdown(answer.text, image_hosts=image_hosts),
-        "lang": answer.lang,
-        "outcome": answer.outcome,
-        "composed": answer.composed or None,
-        "confidence": answer.confidence,
-        "sources": [{"faq": s.key, "question": s.question, "score": s.score} for s in answer.sources],
-        "suggestions": [{"faq": s.key, "question": s.question} for s in answer.suggestions],
-        "model": answer.model,
-        "switch": answer.switch or None,
+        "text": final.text,
+        "html": render_markdown(final.text, image_hosts=image_hosts),
+        "lang": final.lang,
+        "outcome": final.outcome,
+        "composed": final.composed or None,
+        "confidence": final.confidence,
+        "sources": [{"faq": s.key, "question": s.question, "score": s.score} for s in final.sources],
+        "suggestions": [{"faq": s.key, "question": s.question} for s in final.suggestions],
+        "model": final.model,
+        "switch": final.switch or None,
     }
 
 
-def _lines(answer: Answer) -> str:
+def _lines(final: Answer) -> str:
     """Return the answer for a person to read."""
-    confidence = "" if answer.confidence is None else f" {answer.confidence:.0%}"
-    offer = f", offers {answer.switch}" if answer.switch else ""
-    lines = [f"[{answer.outcome}{confidence}, {answer.lang}{offer}] {answer.text}"]
-    lines += [f"  source: {source.key}: {source.question}" for source in answer.sources]
-    lines += [f"  suggestion: {choice.key}: {choice.question}" for choice in answer.suggestions]
+    confidence = "" if final.confidence is None else f" {final.confidence:.0%}"
+    offer = f", offers {final.switch}" if final.switch else ""
+    lines = [f"[{final.outcome}{confidence}, {final.lang}{offer}] {final.text}"]
+    lines += [f"  source: {source.key}: {source.question}" for source in final.sources]
+    lines += [f"  suggestion: {choice.key}: {choice.question}" for choice in final.suggestions]
     return "\n".join(lines)

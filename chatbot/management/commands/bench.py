@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-SUITE = ("embed", "answer", "chat", "upload", "train")
+SUITE = ("embed", "answer", "chat", "upload", "train", "generate")
 
 
 class Command(BaseCommand):

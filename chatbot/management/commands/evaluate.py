@@ -9,10 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from chatbot.composing import allowed_level, generate
 from chatbot.engine import weights
 from chatbot.learning.dataset import Dataset, DatasetError, find_datasets, read_dataset
 from chatbot.learning.encoding import LocalEncoder
 from chatbot.learning.evaluate import Report, evaluate
+from chatbot.learning.evaluate_generation import LEVELS
 from chatbot.learning.evaluate_trained import evaluate_trained
 
 COLUMNS = ("n", "hit@1", "hit@5", "mrr@10", "ndcg@10", "recall@10", "auroc", "coverage@p95", "ece")
@@ -45,10 +47,22 @@ class Command(BaseCommand):
             help="first tune the model to the alternates of the FAQ, as Retrain does",
         )
         parser.add_argument(
+            "--generate", action="store_true", help="also put the answers into words, and measure that"
+        )
+        parser.add_argument(
+            "--level",
+            choices=LEVELS,
+            help="compose up to this level (default: generative where the generator has passed its exam)",
+        )
+        parser.add_argument(
             "--json", action="store_true", help="print JSON: an object, or a list for a folder"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["generate"] and options["train"]:
+            raise CommandError("--generate measures the shipped model: leave --train out.")
+        if options["level"] and not options["generate"]:
+            raise CommandError("--level says how answers are composed: add --generate.")
         try:
             datasets = list(_datasets(options))
             encoder = LocalEncoder(
@@ -62,15 +76,26 @@ class Command(BaseCommand):
             )
         except DatasetError as error:
             raise CommandError(str(error)) from error
-        reports = []
+        found = []
         for dataset in datasets:
             report = self._report(dataset, encoder, options)
-            reports.append(report)
+            row = report.to_json()
             if not options["json"]:
                 self._print(report)
+            if options["generate"]:
+                row["generate"] = self._generate(dataset, encoder, options)
+            found.append(row)
         if options["json"]:
-            found = [report.to_json() for report in reports]
             self.stdout.write(json.dumps(found if options["folder"] else found[0], ensure_ascii=False))
+
+    def _generate(self, dataset: Dataset, encoder: LocalEncoder, options: dict[str, Any]) -> dict[str, Any]:
+        """Put one data set's answers into words as they are served, and print the figures of that."""
+        level = options["level"] or allowed_level(dataset.locale)
+        found = generate(dataset, encoder=encoder.encoder, level=level)
+        if not options["json"]:
+            told = ", ".join(f"{name} {'-' if value is None else value}" for name, value in found.items())
+            self.stdout.write(f"  up to {level}: {told}")
+        return found
 
     def _report(self, dataset: Dataset, encoder: LocalEncoder, options: dict[str, Any]) -> Report:
         """Evaluate one data set as the options say."""

@@ -15,7 +15,7 @@ from django.urls import reverse
 from chatbot import services as chat
 from chatbot.admin.explain import SIGNAL_LABELS, Why, explain
 from chatbot.admin.explain_links import Asked
-from chatbot.answering.events import Answer, Trace, Weighed
+from chatbot.answering.events import Answer, Composition, Said, Trace, Weighed
 from chatbot.answering.rank import SIGNALS
 from chatbot.models import Conversation, Event
 from customers import services
@@ -75,7 +75,7 @@ def talk(
     ]  # fmt: skip
     answer = Answer(
         outcome=outcome, text="**Hier** <img src=x>.", lang=profile.locale, model="base@7", confidence=0.7,
-        switch=more.get("switch", ""), traces=traces,
+        switch=more.get("switch", ""), traces=traces, composition=more.get("composition"),
     )  # fmt: skip
     return chat.answer_post(
         conversation_id=conversation.pk, reply_to=asked[-1], answer=answer, joined=asked[:-1]
@@ -248,3 +248,34 @@ def test_words_are_marked_with_the_engine(profile: LocaleProfile, engine: Any) -
     assert not found.candidates[0].alternate_url
     (plain,) = explain(asked, engine=None, may_change=True).found
     assert [(part.text, part.marked) for part in plain.read] == [(ASKED, False)]
+
+
+def test_every_sentence_is_shown_with_its_evidence_and_verdict(
+    login: Callable[..., Client], profile: LocaleProfile
+) -> None:
+    said = (
+        Said(sentence="Es kostet <b>7</b> €.", level="generated", evidence="Es kostet 5 €.", verdict="money",
+             shown=False),
+        Said(sentence="Es ist nicht kostenlos.", level="generated", evidence="Es kostet 5 €.", verdict="ok",
+             shown=True, support=0.914),
+    )  # fmt: skip
+    composition = Composition(level="generated", why="passed", said=said, generator="gemma@abc")
+    answer = talk(profile, trace(profile), composition=composition)
+    client = login(demo="support")
+    html = client.get(url_of(answer)).content.decode()
+    for shown in (
+        "In the model&#x27;s own words", "The model has passed its exam in this language.", "gemma@abc",
+        "<s>Es kostet &lt;b&gt;7&lt;/b&gt; €.</s>", "An amount that is not in the sources", "91% alike in meaning",
+        "Es ist nicht kostenlos.", "Rests on", "not shown",
+    ):  # fmt: skip
+        assert shown in html
+    assert "<b>7</b>" not in html
+
+
+def test_an_answer_from_before_compositions_were_kept_is_explained(
+    login: Callable[..., Client], profile: LocaleProfile
+) -> None:
+    answer = talk(profile, trace(profile))
+    page = login(demo="support").get(url_of(answer))
+    assert page.context["why"].composition is None
+    assert "How it was put into words" not in page.content.decode()

@@ -1,10 +1,6 @@
 """Putting answers into words."""
 
-import time
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chatbot.answering import compose
 from chatbot.answering.events import Source
@@ -12,37 +8,6 @@ from chatbot.engine.index import Entry
 from tests.chatbot.answering.bundles import manners
 
 SOURCE = Source(key="returns", question="Returns?", score=0.8)
-
-
-@given(st.text() | st.text(alphabet="a. 。!？\n「」\t؟।"))
-def test_pieces_joined_are_the_text(text: str) -> None:
-    pieces = list(compose.pieces(text))
-    assert "".join(pieces) == text
-    assert all(pieces)
-
-
-@pytest.mark.parametrize(
-    ("text", "pieces"),
-    [
-        ("", []),
-        ("One. Two!  Three", ["One. ", "Two!  ", "Three"]),
-        ("It costs $6.95 at tidepine.example.", ["It costs $6.95 at tidepine.example."]),
-        ("返品できます。送料は無料です！", ["返品できます。", "送料は無料です！"]),
-        ("「はい。」と答えた。", ["「はい。」", "と答えた。"]),
-        ("هل وصل؟ نعم.", ["هل وصل؟ ", "نعم."]),
-        ("यह मुफ़्त है। हाँ।", ["यह मुफ़्त है। ", "हाँ।"]),
-        ("- one\n- two\n\nThree", ["- one\n", "- two\n\n", "Three"]),
-    ],
-)
-def test_a_piece_is_a_sentence_in_any_script(text: str, pieces: list[str]) -> None:
-    assert list(compose.pieces(text)) == pieces
-
-
-def test_a_long_answer_is_split_in_linear_time() -> None:
-    started = time.perf_counter()
-    for text in ("a" * 20_000, "." * 20_000, "\n" * 20_000, "。" * 20_000, ". " * 10_000, " " * 20_000):
-        assert "".join(compose.pieces(text)) == text
-    assert time.perf_counter() - started < 1
 
 
 @pytest.mark.parametrize(
@@ -67,16 +32,6 @@ def test_two_approved_texts_stand_one_below_the_other_under_their_questions() ->
     )
     assert (answer.outcome, answer.composed) == ("answered", "verbatim")
     assert (answer.sources, answer.confidence) == ((SOURCE, other), 0.6)
-
-
-def test_only_approved_texts_are_streamed() -> None:
-    entry = Entry(key="hello", questions=("Hi",), answer="Hello! What is it?", category="smalltalk")
-    hello = compose.approved([entry], sources=[SOURCE], suggestions=[], lang="en-US", model="m")
-    assert list(compose.stream(hello)) == []
-    assert list(compose.stream(compose.decline(manners=manners(), model="m", confidence=None))) == []
-    entry = Entry(key="returns", questions=("Returns?",), answer="Yes. Thirty days.")
-    returns = compose.approved([entry], sources=[SOURCE], suggestions=[], lang="en-US", model="m")
-    assert list(compose.stream(returns)) == ["Yes. ", "Thirty days."]
 
 
 def test_asking_back_offers_the_choices_and_rests_on_none() -> None:

@@ -165,6 +165,12 @@ def test_a_pressed_suggestion_is_answered_by_the_locale_that_offered_it(visitor:
     assert visitor.ask("x", chosen_key="oxxo").lang == "es-MX"
 
 
+def test_the_whole_of_what_another_locale_answered_may_be_asked_for(visitor: Visitor) -> None:
+    visitor.history.append(Turn(text="?", lang="es-MX", outcome="answered", answered=("returns",)))
+    answer = visitor.ask("x", chosen_key="returns")
+    assert (answer.text, answer.lang) == ("Imprime la etiqueta.", "es-MX")
+
+
 def test_another_locales_faq_cannot_be_chosen_unless_it_was_offered(visitor: Visitor) -> None:
     assert visitor.ask("x", chosen_key="oxxo").lang == "en-US"
     assert visitor.ask("x", chosen_key="returns").text == "Print the label and send it back."

@@ -1,0 +1,130 @@
+"""The running generator of one process: text in, text out, as it is written."""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from chatbot.engine.errors import PromptTooLong
+from chatbot.engine.generator.continuous import Continuous
+from chatbot.engine.generator.jobs import Backend, Ear, End, Job, Rating, Writing
+from chatbot.engine.generator.model import CausalModel, Precision
+from chatbot.engine.generator.rendering import PLAIN_STOPS, PromptLike, render
+from chatbot.engine.generator.slots import Slots
+from chatbot.engine.generator.text import TextStream
+
+
+class Generator:
+    """What answering uses of a causal language model."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        precision: Precision = "auto",
+        threads: int = 0,
+        adapter: Path | None = None,
+        queue: int = 32,
+        max_tokens: int = 256,
+        seconds: float = 60.0,
+    ) -> None:
+        """Load the model folder (seconds). Raises WeightsError.
+
+        `queue`: requests that may wait; `max_tokens`, `seconds`: what no request gets more of.
+        """
+        self.model = CausalModel(folder, precision=precision, threads=threads, adapter=adapter)
+        self.version = self.model.version
+        self.is_chat = self.model.chat is not None
+        self.context_tokens = self.model.context_tokens
+        is_gpu = self.model.device.type == "cuda"
+        self._backend: Backend = (Continuous if is_gpu else Slots)(self.model, queue=queue)
+        self._max_tokens, self._seconds = max_tokens, seconds
+        # A model that was trained for neither turns nor replies has only learnt from examples where one ends.
+        self._is_plain = not self.is_chat and self.model.adapter is None
+        self._stops = PLAIN_STOPS if self._is_plain else ()
+
+    def start(self) -> None:
+        """Start to serve."""
+        self._backend.start()
+
+    def stop(self) -> None:
+        """Fail what is being written and what waits with GeneratorStopped, and end."""
+        self._backend.stop()
+
+    def render(self, prompt: PromptLike) -> str:
+        """Return a prompt as the text that this model reads."""
+        return render(
+            prompt, tokenizer=self.model.tokenizer, chat=self.model.chat, adapter=self.model.adapter
+        )
+
+    async def generate(
+        self, text: str, *, max_tokens: int, stop: Sequence[str] = (), prefix: str = "", deadline: float
+    ) -> AsyncIterator[str]:
+        """Yield the reply to a rendered prompt piece by piece, the likeliest token each time.
+
+        `prefix` is what of the reply stands already: it is gone on with, and not yielded. `deadline` is a
+        `time.monotonic()`. Closing the iterator ends the work within two tokens. Raises GeneratorBusy, GeneratorFailed,
+        GeneratorStopped, GeneratorLate.
+        """
+        ids = self.model.encode(self._with_prefix(text, prefix))
+        max_tokens = min(max_tokens, self._max_tokens)
+        self._check_fits(len(ids), max_tokens)
+        stream = TextStream(self.model.tokenizer, [*stop, *self._stops], is_beginning=not prefix)
+        job = Writing(ids=ids, ear=Ear(), deadline=self._bounded(deadline), max_tokens=max_tokens)
+        async with self._running(job):
+            while isinstance(item := await job.ear.hear(), int):
+                if piece := stream.take(item):
+                    yield piece
+                if stream.has_stopped:
+                    return
+            _raise(item)
+        if piece := stream.rest():
+            yield piece
+
+    async def likelihoods(self, text: str, continuations: Sequence[str], *, deadline: float) -> list[float]:
+        """Return the mean log-probability per token of every continuation of a text; what they share is read once.
+
+        Raises what `generate` raises.
+        """
+        if not continuations:
+            return []
+        ids = self.model.encode(text)
+        tails = [
+            list(self.model.tokenizer.encode(continuation, add_special_tokens=False).ids)
+            for continuation in continuations
+        ]
+        self._check_fits(len(ids), max(map(len, tails)))
+        job = Rating(ids=ids, ear=Ear(), deadline=self._bounded(deadline), continuations=tails)
+        async with self._running(job):
+            found = await job.ear.hear()
+            _raise(found)
+        assert isinstance(found, list)
+        return found
+
+    def _with_prefix(self, text: str, prefix: str) -> str:
+        """Return a prompt and the beginning of its reply; in examples a space stands between."""
+        return text + (f" {prefix}" if prefix and self._is_plain else prefix)
+
+    def _bounded(self, deadline: float) -> float:
+        return min(deadline, time.monotonic() + self._seconds)
+
+    def _check_fits(self, prompt: int, more: int) -> None:
+        if prompt + more > self.context_tokens:
+            raise PromptTooLong(
+                f"A prompt of {prompt} tokens and {more} more do not fit into {self.context_tokens}. Give it fewer or "
+                "shorter sources."
+            )
+
+    @contextlib.asynccontextmanager
+    async def _running(self, job: Job) -> AsyncIterator[None]:
+        self._backend.submit(job)
+        try:
+            yield
+        finally:
+            self._backend.cancel(job)
+
+
+def _raise(item: object) -> None:
+    """Raise the error that ends a job, if one does."""
+    if isinstance(item, End) and item.error is not None:
+        raise item.error

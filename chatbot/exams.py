@@ -1,0 +1,262 @@
+"""Exams that generators sit before they may speak freely: opening them, sitting them in the worker, what they earned.
+
+A result holds for just what it was sat with (`chatbot.exam.versions.Key`). Those of the model that Kefu comes with are
+shipped, so a new installation has nothing to sit.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from chatbot import generation, tasks
+from chatbot.exam import results, traps, versions
+from chatbot.exam.exam import Candidate, Sat, ask
+from chatbot.exam.grading import Score, Why
+from chatbot.exam.trap import Trap
+from chatbot.exam.versions import Key
+from chatbot.models import ExamResult, ExamRun
+from customers.models import Level, LocaleProfile
+from customers.services import faq_announce
+
+logger = logging.getLogger(__name__)
+
+State = ExamRun.State
+ACTIVE = (State.WAITING, State.RUNNING)
+RUNS_KEPT = 20
+BY_ITSELF = "exam_check"
+# How often a sitting exam looks whether its process is to end.
+LOOK_SECONDS = 0.5
+# A worker holds one generator at a time: it is a gigabyte and takes all cores.
+_sitting = threading.Lock()
+
+
+class Overtaken(Exception):
+    """The exam was begun again elsewhere, or is gone; nobody waits for this one any more."""
+
+
+class Stopped(Exception):
+    """This process is to end; the exam goes on in another after the last trap that was replied to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where a generator stands in a locale: its score there, from `run` or else as shipped; without any, None."""
+
+    key: Key
+    score: Score | None = None
+    run: ExamRun | None = None
+
+    @property
+    def is_passed(self) -> bool:
+        return self.score is not None and self.score.is_passed
+
+
+# ---------------------------------------------------------------- what was earned
+
+
+def may_generate(profile: LocaleProfile) -> bool:
+    """Say whether answers of a profile may be written freely: it allows that, and the generator has passed there."""
+    if profile.highest_level != Level.GENERATIVE:
+        return False
+    held = standing(traps.exam_of(profile.locale))
+    return held is not None and held.is_passed
+
+
+def standing(locale: str) -> Standing | None:
+    """Return where this installation's generator stands in an exam's locale; None where there is either not."""
+    key = key_of(locale)
+    if key is None:
+        return None
+    run = ExamRun.objects.filter(state=State.FINISHED, **asdict(key)).first()
+    if run is not None:
+        return Standing(key=key, run=run, score=score_of(run))
+    shipped = results.find(key)
+    return Standing(key=key, score=shipped.score if shipped else None)
+
+
+def key_of(locale: str) -> Key | None:
+    """Return what an exam in a locale would be sat with now; None without an exam or a generator."""
+    generator = generation.version_for(locale)
+    return versions.key(locale, generator) if locale and generator else None
+
+
+def score_of(run: ExamRun) -> Score:
+    """Return an exam's score, as far as it has come."""
+    return Score(total=run.total, right=run.right, forbidden=run.forbidden, own=run.own)
+
+
+# ---------------------------------------------------------------- from an exam's beginning to its end
+
+
+def run_open(*, key: Key, actor: str) -> ExamRun:
+    """Have an exam sat by the worker; one of the locale that has not ended is returned instead."""
+    active = ExamRun.objects.filter(locale=key.locale, state__in=ACTIVE)
+    try:
+        with transaction.atomic():
+            run = active.first()
+            if run is None:
+                run = ExamRun.objects.create(
+                    **asdict(key), author=actor[:150], total=len(traps.load(key.locale))
+                )
+                tasks.defer_exam(run.pk)
+    except IntegrityError:
+        # Somebody has pressed the button at the same moment.
+        return active.get()
+    return run
+
+
+def open_due() -> int:
+    """Open the exams that nobody has sat yet for what is installed now; returns how many.
+
+    One that was tried and could not be finished is left to people: it would most likely fail again.
+    """
+    wanted = LocaleProfile.objects.filter(
+        is_active=True, tenant__is_active=True, highest_level=Level.GENERATIVE
+    )
+    locales = {traps.exam_of(locale) for locale in wanted.values_list("locale", flat=True).distinct()} - {""}
+    count = 0
+    for locale in sorted(locales):
+        key = key_of(locale)
+        if key is None or results.find(key) or ExamRun.objects.filter(**asdict(key)).exists():
+            continue
+        run_open(key=key, actor=BY_ITSELF)
+        count += 1
+    return count
+
+
+def sit_in_worker(*, run_id: int, is_stopped: Callable[[], bool] = lambda: False) -> None:
+    """Sit an exam in a process that answers nobody, with a generator loaded for it. Raises as `sit`."""
+    run = ExamRun.objects.filter(pk=run_id, state__in=ACTIVE).first()
+    if run is None:
+        return
+    # Importing it takes torch.
+    from chatbot import exam_candidate
+
+    try:
+        with _sitting, exam_candidate.loaded(run.locale) as candidate:
+            key = versions.key(run.locale, candidate.version)
+            sit(run=run, key=key, candidate=candidate, is_stopped=is_stopped)
+    except exam_candidate.NoGenerator:
+        run_fail(run_id=run_id)
+
+
+def sit(
+    *, run: ExamRun, key: Key, candidate: Candidate, is_stopped: Callable[[], bool] = lambda: False
+) -> None:
+    """Put an exam's traps to a candidate and finish it; what an earlier attempt has stored is gone on from.
+
+    An exam that was begun again elsewhere meanwhile is left there. Raises Stopped, EngineError, TrapError.
+    """
+    done = _begin(run, key)
+    try:
+        with asyncio.Runner() as runner:
+            for position, trap in enumerate(traps.load(key.locale)[done:], start=done):
+                _store(run, position, runner.run(_ask(trap, candidate, is_stopped)))
+        _finish(run)
+    except Overtaken:
+        return
+
+
+def run_fail(*, run_id: int) -> None:
+    """Give an exam up."""
+    ExamRun.objects.filter(pk=run_id, state__in=ACTIVE).update(state=State.FAILED, finished_at=timezone.now())
+
+
+@transaction.atomic
+def _begin(run: ExamRun, key: Key) -> int:
+    """Take an exam up with what it is sat with now; returns how many traps have been replied to with just that."""
+    locked = ExamRun.objects.select_for_update().filter(pk=run.pk, state__in=ACTIVE).first()
+    if locked is None:
+        return 0
+    if any(getattr(locked, name) != value for name, value in asdict(key).items()):
+        ExamResult.objects.filter(run=locked).delete()
+        locked.done = locked.right = locked.forbidden = locked.own = 0
+    for name, value in asdict(key).items():
+        setattr(locked, name, value)
+    locked.total = len(traps.load(key.locale))
+    locked.state, locked.progress_at = State.RUNNING, timezone.now()
+    locked.save()
+    return locked.done
+
+
+async def _ask(trap: Trap, candidate: Candidate, is_stopped: Callable[[], bool]) -> Sat:
+    """Put a trap to the candidate. Raises Stopped as soon as this process is to end."""
+    asking = asyncio.ensure_future(ask(trap, candidate))
+    while not asking.done():
+        await asyncio.wait([asking], timeout=LOOK_SECONDS)
+        if is_stopped() and not asking.done():
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            raise Stopped
+    return asking.result()
+
+
+@transaction.atomic
+def _store(run: ExamRun, position: int, sat: Sat) -> None:
+    """Store a reply. Raises Overtaken."""
+    going_on = ExamRun.objects.select_for_update().filter(pk=run.pk, state=State.RUNNING, done=position)
+    locked = going_on.first()
+    if locked is None:
+        raise Overtaken
+    locked.done += 1
+    locked.right += sat.mark.is_right
+    locked.forbidden += sat.mark.why == Why.FORBIDDEN
+    locked.own += sat.is_own
+    locked.progress_at = timezone.now()
+    locked.save()
+    composition = sat.reply.composition
+    ExamResult.objects.create(
+        run=locked,
+        position=position,
+        key=sat.trap.key,
+        kind=sat.trap.kind,
+        question=sat.trap.question,
+        sources=list(sat.trap.sources),
+        shown=_storable(sat.reply.text),
+        level=composition.level,
+        level_why=composition.why,
+        said=[_said(asdict(said)) for said in composition.said],
+        why=sat.mark.why,
+        phrases=list(sat.mark.phrases),
+        seconds=sat.seconds,
+    )
+
+
+@transaction.atomic
+def _finish(run: ExamRun) -> None:
+    """Close an exam, and have the profiles served by what it has earned."""
+    locked = ExamRun.objects.select_for_update().filter(pk=run.pk, state=State.RUNNING).first()
+    if locked is None or locked.done != locked.total:
+        return
+    locked.state, locked.passed = State.FINISHED, score_of(locked).is_passed
+    locked.finished_at = locked.progress_at = timezone.now()
+    locked.save()
+    kept = ExamRun.objects.filter(locale=locked.locale).order_by("-pk")[:RUNS_KEPT]
+    ExamRun.objects.filter(locale=locked.locale).exclude(
+        pk__in=list(kept.values_list("pk", flat=True))
+    ).delete()
+    faq_announce(profile_ids=_profiles_of(locked.locale))
+    logger.info(
+        "Exam %s: %d of %d right, %d forbidden", locked.locale, locked.right, locked.total, locked.forbidden
+    )
+
+
+def _profiles_of(locale: str) -> Iterable[int]:
+    """Return the profiles that an exam's locale counts for."""
+    rows = LocaleProfile.objects.values_list("pk", "locale")
+    return [pk for pk, own in rows if traps.exam_of(own) == locale]
+
+
+def _storable(text: str) -> str:
+    """Return a text without what Postgres cannot hold."""
+    return text.replace("\x00", "")
+
+
+def _said(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: _storable(value) if isinstance(value, str) else value for name, value in said.items()}

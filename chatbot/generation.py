@@ -1,0 +1,115 @@
+"""The one generator of this process: loaded in the background, so that chats never wait for it."""
+
+import logging
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from chatbot.engine import weights
+from chatbot.engine.errors import WeightsError
+
+if TYPE_CHECKING:
+    # Importing it takes torch and transformers, seconds that a site which starts has no time for.
+    from chatbot.engine.generator.generator import Generator
+
+logger = logging.getLogger(__name__)
+
+NONE = "none"
+NICENESS = 10
+STOP_SECONDS = 60.0
+LOOK_SECONDS = 0.5
+
+
+class Generation:
+    """Loads the generator beside the site, and holds it; None until then, and where none is set or can be had."""
+
+    def __init__(self) -> None:
+        self.generator: Generator | None = None
+        self._stopping = threading.Event()
+        self._after: threading.Event | None = None
+        self._loader = threading.Thread(target=self._load, name="generator-loader", daemon=True)
+
+    def start(self, *, after: threading.Event | None = None) -> None:
+        """Begin to load once `after` is set, and return at once."""
+        self._after = after
+        self._loader.start()
+
+    def stop(self) -> None:
+        """End the generator; what it writes fails with GeneratorStopped."""
+        self._stopping.set()
+        if self._loader.is_alive():
+            self._loader.join(STOP_SECONDS)
+        if self.generator is not None:
+            self.generator.stop()
+
+    def _load(self) -> None:
+        while self._after is not None and not self._after.wait(LOOK_SECONDS):
+            if self._stopping.is_set():
+                return
+        from chatbot.engine import hardware
+
+        hardware.give_way(NICENESS)
+        try:
+            generator = load()
+        except WeightsError as error:
+            logger.error("Answers are composed without a generator: %s", error)  # noqa: TRY400 -- says it all
+            return
+        except Exception:
+            logger.exception("The generator could not be loaded; answers are composed without")
+            return
+        if generator is None or self._stopping.is_set():
+            return
+        generator.start()
+        self.generator = generator
+        model = generator.model
+        logger.info(
+            "Generator %s on %s, %s, %d threads", model.version, model.device, model.precision, model.threads
+        )
+
+
+def version_for(locale: str) -> str:
+    """Return the version of the generator that writes in a locale; empty where none is installed (yet).
+
+    One generator writes in all of them; nothing is loaded, converted or fetched for this.
+    """
+    folder = _place()
+    if not locale or folder is None or not (folder / "config.json").is_file():
+        return ""
+    return weights.fingerprint(folder)
+
+
+def load(locale: str = "") -> "Generator | None":
+    """Load the generator (some 10 s), and return it not yet started; None where none is set. Raises WeightsError.
+
+    One generator writes in all locales; the locale is whose it is asked for.
+    """
+    if _place() is None:
+        return None
+    from chatbot.engine.generator.generator import Generator
+
+    folder = weights.prepare(
+        settings.GENERATOR_MODEL or None,
+        settings.MODEL_DIR,
+        pinned_sha256=settings.GENERATOR_SHA256 or None,
+        shipped=weights.GENERATOR,
+    )
+    return Generator(
+        folder,
+        precision=settings.GENERATOR_PRECISION,
+        threads=settings.GENERATOR_THREADS,
+        queue=settings.GENERATOR_QUEUE,
+        max_tokens=settings.GENERATOR_MAX_TOKENS,
+        seconds=settings.GENERATOR_DEADLINE_SECONDS,
+    )
+
+
+def _place() -> Path | None:
+    """Return the folder of the model that the settings choose, or None where they choose none."""
+    if settings.GENERATOR_MODEL == NONE:
+        return None
+    return weights.place(settings.GENERATOR_MODEL or None, settings.MODEL_DIR, shipped=weights.GENERATOR)
+
+
+generation = Generation()

@@ -1,0 +1,53 @@
+"""Likelihoods of continuations: those of each alone after the text."""
+
+import math
+
+import pytest
+import torch
+
+from chatbot.engine.errors import GeneratorLate, PromptTooLong
+
+from .conftest import PROMPT, soon
+
+CONTINUATIONS = [
+    " No, they cannot.",
+    " Yes",
+    "",
+    " We ship within 3 days of your order, as we say.",
+    " 不可以。",
+]
+
+
+def alone(plain, ids: list[int], tail: list[int]) -> float:
+    """Return the mean log-probability of a tail, from one plain forward pass."""
+    with torch.inference_mode():
+        logits = plain(torch.tensor([ids + tail])).logits[0].log_softmax(-1)
+    rows = torch.arange(len(ids) - 1, len(ids) + len(tail) - 1)
+    return float(logits[rows, torch.tensor(tail)].mean())
+
+
+async def test_each_is_rated_as_if_it_stood_alone(writer, plain) -> None:
+    found = await writer.likelihoods(PROMPT, CONTINUATIONS, deadline=soon())
+    ids = writer.model.encode(PROMPT)
+    for value, continuation in zip(found, CONTINUATIONS, strict=True):
+        tail = writer.model.tokenizer.encode(continuation, add_special_tokens=False).ids
+        assert value == pytest.approx(alone(plain, ids, tail) if tail else 0.0, abs=1e-3)
+
+
+async def test_more_than_fit_at_once_are_rated_in_groups(writer) -> None:
+    many = [f" answer {'x' * number}" for number in range(120)]
+    found = await writer.likelihoods(PROMPT, many, deadline=soon())
+    single = [(await writer.likelihoods(PROMPT, [text], deadline=soon()))[0] for text in many[::30]]
+    assert found[::30] == pytest.approx(single, abs=1e-3)
+    assert all(math.isfinite(value) for value in found)
+
+
+async def test_no_continuations_take_no_work(writer) -> None:
+    assert await writer.likelihoods(PROMPT, [], deadline=soon()) == []
+
+
+async def test_failures_have_names(writer) -> None:
+    with pytest.raises(PromptTooLong):
+        await writer.likelihoods(PROMPT, ["x" * 600], deadline=soon())
+    with pytest.raises(GeneratorLate):
+        await writer.likelihoods(PROMPT, ["x"], deadline=0.0)

@@ -1,0 +1,72 @@
+"""The process's generator: loaded beside the site, or not at all, and never in its way."""
+
+import logging
+import threading
+
+import pytest
+
+from chatbot import generation
+from chatbot.engine import weights
+from chatbot.generation import Generation
+
+
+def test_none_is_loaded_where_none_is_set(settings) -> None:
+    settings.GENERATOR_MODEL = "none"
+    assert generation.version_for("de-DE") == ""
+    assert generation.load("de-DE") is None
+    held = Generation()
+    held.start()
+    held._loader.join(30)
+    assert held.generator is None
+    held.stop()
+
+
+def test_the_version_is_told_without_loading(settings) -> None:
+    folder = weights.prepare(None, settings.MODEL_DIR, shipped=weights.GENERATOR)
+    assert generation.version_for("de-DE") == weights.fingerprint(folder)
+    assert generation.version_for("") == ""
+
+
+def test_one_that_is_not_there_yet_has_no_version(settings, tmp_path) -> None:
+    settings.MODEL_DIR = tmp_path
+    assert generation.version_for("de-DE") == ""
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_used_leaves_the_site_without_and_says_why(
+    settings, tmp_path, caplog
+) -> None:
+    settings.GENERATOR_MODEL = str(tmp_path)
+    held = Generation()
+    with caplog.at_level(logging.ERROR, "chatbot.generation"):
+        held.start()
+        held._loader.join(60)
+    assert held.generator is None
+    assert "GENERATOR_MODEL needs a folder" in caplog.text
+    held.stop()
+
+
+def test_starting_does_not_wait_for_the_model(settings, monkeypatch) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr(generation, "load", lambda: gate.wait(30) and None)
+    held = Generation()
+    held.start()
+    assert held.generator is None
+    assert held._loader.is_alive()
+    gate.set()
+    held.stop()
+    assert not held._loader.is_alive()
+
+
+@pytest.mark.slow
+async def test_the_bundled_one_is_loaded_and_ended(settings) -> None:
+    import time
+
+    held = Generation()
+    held.start()
+    held._loader.join(120)
+    assert held.generator is not None
+    assert held.generator.version == generation.version_for("de-DE")
+    pieces = [p async for p in held.generator.generate("1 2 3", max_tokens=3, deadline=time.monotonic() + 60)]
+    assert pieces
+    held.stop()
