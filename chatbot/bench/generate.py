@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
-import torch
 
 from chatbot.bench.busy_server import BUSY, READY
 from chatbot.bench.chat import RATE, Questions, measured, questions
 from chatbot.bench.figures import percentile
 from chatbot.bench.server import running_server
+from chatbot.engine.generator import plain
 from chatbot.engine.generator.generator import Generator
 from chatbot.engine.generator.jobs import Ear, Writing
 from chatbot.generation import load
@@ -64,7 +64,7 @@ def _prompts(generator: Generator) -> list[list[int]]:
 def _speeds(generator: Generator, prompts: Sequence[list[int]]) -> dict[str, object]:
     """Time ours alone, ours together and theirs one by one, in turn, so that all share the machine's moods."""
     streams = GPU_STREAMS if generator.model.device.type == "cuda" else CPU_STREAMS
-    plain = _plain(generator)
+    module = plain.twin(generator.model.module)
     alone, together, serial, all_streams = [], [], [], []
     for number in range(ROUNDS):
         own = [prompts[(number * streams + at) % len(prompts)] for at in range(streams)]
@@ -72,7 +72,7 @@ def _speeds(generator: Generator, prompts: Sequence[list[int]]) -> dict[str, obj
         found = asyncio.run(_written(generator, own))
         together.append(_rate(found))
         all_streams += found
-        serial.append(_theirs(plain, own[: min(streams, 4)], generator))
+        serial.append(_theirs(module, own[: min(streams, 4)], generator))
     gaps = [b - a for s in all_streams for a, b in zip(s.came, s.came[1:], strict=False)] or [0.0]
     firsts = [s.came[0] - s.asked for s in all_streams if s.came]
     model = generator.model
@@ -120,28 +120,10 @@ def _rate(streams: Sequence[Stream]) -> float:
     return tokens / max(1e-9, end - min(stream.asked for stream in streams))
 
 
-def _plain(generator: Generator) -> Any:
-    """Return the same weights in the same precision as transformers runs them."""
-    from chatbot.engine.generator.continuous import twin
-
-    return twin(generator.model.module)
-
-
-def _theirs(plain: Any, prompts: Sequence[list[int]], generator: Generator) -> float:
-    """Return the tokens a second of transformers' `generate`, one reply after the other, on as many threads."""
-    torch.set_num_threads(generator.model.threads)
-    tokens, start = 0, time.perf_counter()
-    with torch.inference_mode():
-        for ids in prompts:
-            given = torch.tensor([ids], device=generator.model.device)
-            made = plain.generate(
-                given,
-                attention_mask=torch.ones_like(given),
-                max_new_tokens=TOKENS,
-                do_sample=False,
-                eos_token_id=sorted(generator.model.ends),
-            )
-            tokens += made.shape[1] - len(ids)
+def _theirs(module: Any, prompts: Sequence[list[int]], generator: Generator) -> float:
+    """Return the tokens a second of transformers' `generate`, one reply after the other."""
+    start = time.perf_counter()
+    tokens = sum(len(plain.write(module, generator.model, ids, max_tokens=TOKENS)) for ids in prompts)
     return tokens / (time.perf_counter() - start)
 
 

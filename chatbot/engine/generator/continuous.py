@@ -5,7 +5,6 @@ takes its results off its queue, gives it no callbacks, lets in only what fits i
 starts another when it is gone. Ratings run beside it, over slots, on the same weights.
 """
 
-import copy
 import dataclasses
 import gc
 import logging
@@ -20,6 +19,7 @@ import torch
 from chatbot.engine.errors import GeneratorBusy, GeneratorFailed, GeneratorStopped
 from chatbot.engine.generator.jobs import End, Job, Writing
 from chatbot.engine.generator.model import CausalModel
+from chatbot.engine.generator.plain import twin
 from chatbot.engine.generator.slots import Slots
 
 logger = logging.getLogger(__name__)
@@ -200,14 +200,6 @@ class Continuous:
                     torch.cuda.empty_cache()
                 self._begin()
             self._let_in()
-
-
-def twin(module: Any) -> Any:
-    """Return a model over the same tensors with transformers' own attention."""
-    tensors = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
-    twin = copy.deepcopy(module, tensors)
-    twin.set_attn_implementation("sdpa")
-    return twin
 
 
 def _streams(model: CausalModel, context: int) -> int:

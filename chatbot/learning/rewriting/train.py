@@ -123,7 +123,7 @@ def _train(
         summed, tokens = 0.0, 0
         for batch in batches:
             loss, count = _summed_loss(adapted, batch, bf16=bf16)
-            (loss / count).backward()  # type: ignore[no-untyped-call]
+            (loss / count).backward()
             nn.utils.clip_grad_norm_(parameters, recipe.clip)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from chatbot import generation
 from chatbot.engine import weights
-from chatbot.engine.generator.folders import generator_folder
 from chatbot.learning.rewriting.examples import SHIPPED, ExampleError, read_examples
 from chatbot.learning.rewriting.run import train_adapter
 from chatbot.learning.rewriting.train import Recipe
@@ -41,7 +41,7 @@ class Command(BaseCommand):
             examples = read_examples(options["examples"], locales=tuple(options["locale"]))
         except ExampleError as error:
             raise CommandError(str(error)) from error
-        base = generator_folder(settings.GENERATOR_MODEL, settings.MODEL_DIR)
+        base = generation.prepare()
         if base is None:
             raise CommandError("GENERATOR_MODEL is none: there is nothing to train an adapter for.")
         told = train_adapter(

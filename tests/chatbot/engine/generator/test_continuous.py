@@ -75,7 +75,9 @@ async def test_a_deadline_ends_a_reply(tiny, backend) -> None:
     backend.submit(job)
     with pytest.raises(GeneratorLate):
         await heard(job)
-    assert not backend._running
+    async with asyncio.timeout(20):
+        while backend._running:
+            await asyncio.sleep(0.005)
 
 
 async def test_a_thread_that_died_is_replaced_and_its_replies_fail(tiny, backend) -> None:
