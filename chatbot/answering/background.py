@@ -7,6 +7,7 @@ Signal Processing 2000).
 
 import functools
 import hashlib
+import logging
 import secrets
 import tomllib
 from collections.abc import Callable
@@ -14,15 +15,19 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from chatbot.answering.retrieve import prepare
 from chatbot.engine.arrays import Kind, Vectors
+
+logger = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).with_name("off_topic")
 CACHED = "background"
 # Texts embedded at a time: an engine that serves takes no more than so many at once.
 PIECE = 256
+# Files kept, of the versions that were made last: about 1.5 MB each with the bundled encoder.
+KEPT = 200
 
 
 @functools.cache
@@ -43,13 +48,13 @@ def texts() -> list[str]:
 def vectors(embed: Callable[[list[str], Kind], Vectors], *, version: str, folder: Path) -> Vectors:
     """Return the texts' unit vectors [texts, dim] under an encoder version, from `folder` once they are known there.
 
-    `embed` returns unit vectors [len(texts), dim].
+    `embed` returns unit vectors [len(texts), dim]. Where the folder cannot be written, they are made each time.
     """
     digest = hashlib.sha256("\n".join([version, *texts()]).encode()).hexdigest()[:16]
     path = folder / f"{CACHED}-{digest}.safetensors"
     try:
         known: Vectors = load_file(path)[CACHED]
-    except (FileNotFoundError, KeyError, SafetensorError):
+    except (OSError, KeyError, SafetensorError):
         pieces = [texts()[start : start + PIECE] for start in range(0, len(texts()), PIECE)]
         known = np.concatenate([embed(piece, "query") for piece in pieces], dtype=np.float32)
         _write(path, known)
@@ -57,8 +62,18 @@ def vectors(embed: Callable[[list[str], Kind], Vectors], *, version: str, folder
 
 
 def _write(path: Path, vectors: Vectors) -> None:
-    """Write vectors where another process may read at any moment."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write vectors where another process may read at any moment, and delete the oldest beyond `KEPT`."""
     half = path.with_suffix(f".{secrets.token_hex(8)}.tmp")
-    save_file({CACHED: vectors}, half)
-    half.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(save({CACHED: vectors}))
+        half.replace(path)
+        files = {file: file.stat().st_mtime for file in path.parent.glob(f"{CACHED}-*")}
+        for old in sorted(files, key=files.__getitem__)[:-KEPT]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning(
+            "The vectors of what is off topic are not kept in %s (%s), so they are made anew with every index; make "
+            "the folder writable",
+            path.parent, error,
+        )  # fmt: skip

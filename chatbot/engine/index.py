@@ -61,8 +61,8 @@ class Signals:
     but for case, width, accents and punctuation.
 
     Of the question alone: `background`: its cosine to the nearest of what is off topic, less what is usual; `nearer`:
-    how much nearer it is to something off topic than either is to any question; both 0 where no background is known. `elsewhere`: whether it has
-    words that tell that it is not for this FAQ.
+    how much nearer it is to something off topic than either is to any question; both 0 where no background is known.
+    `elsewhere`: whether it has words that tell that it is not for this FAQ.
     """
 
     entry: NDArray[np.int64]

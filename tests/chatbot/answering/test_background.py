@@ -1,9 +1,11 @@
 """The background: its texts, and its vectors, made once per encoder version."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from chatbot.answering import background
 from chatbot.answering.retrieve import prepare
@@ -47,6 +49,30 @@ def test_vectors_are_made_once_per_version(tmp_path: Path) -> None:
     assert (first != other).any()
     assert made == ["query"] * (2 * len(background.texts()))
     assert sorted(path.suffix for path in (tmp_path / "new").iterdir()) == [".safetensors"] * 2
+
+
+def test_files_of_versions_long_gone_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def embed(texts: Sequence[str], _kind: Kind) -> Vectors:
+        return np.ones((len(texts), 2), np.float32)
+
+    monkeypatch.setattr(background, "KEPT", 2)
+    (tmp_path / "model.safetensors").touch()
+    for place, version in enumerate("abc"):
+        background.vectors(embed, version=version, folder=tmp_path)
+        for path in tmp_path.glob("background-*"):
+            if path.stat().st_mtime > 1000:
+                os.utime(path, (place, place))
+    assert sorted(path.stat().st_mtime for path in tmp_path.glob("background-*")) == [1, 2]
+    assert (tmp_path / "model.safetensors").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def embed(texts: Sequence[str], _kind: Kind) -> Vectors:
+        return np.ones((len(texts), 2), np.float32)
+
+    (tmp_path / "file").touch()
+    assert (background.vectors(embed, version="a@1", folder=tmp_path / "file" / "models") == 1).all()
+    assert "make the folder writable" in caplog.text
 
 
 def test_a_broken_file_is_made_again(tmp_path: Path) -> None:
