@@ -26,8 +26,8 @@ FOLDER = Path(__file__).with_name("off_topic")
 CACHED = "background"
 # Texts embedded at a time: an engine that serves takes no more than so many at once.
 PIECE = 256
-# Files kept, of the versions that were made last: about 1.5 MB each with the bundled encoder.
-KEPT = 200
+# Files kept, of the versions that were made last: about 2.5 MB each with the bundled encoder.
+KEPT = 100
 
 
 @functools.cache
