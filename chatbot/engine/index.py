@@ -61,8 +61,9 @@ class Signals:
     but for case, width, accents and punctuation.
 
     Of the question alone: `background`: its cosine to the nearest of what is off topic, less what is usual; `nearer`:
-    how much nearer it is to something off topic than either is to any question; both 0 where no background is known.
-    `elsewhere`: whether it has words that tell that it is not for this FAQ.
+    how much nearer it is to something off topic than that is to any of the FAQ's questions, or it to any question or
+    passage; both 0 where no background is known. `elsewhere`: whether it has words that tell that it is not for this
+    FAQ.
     """
 
     entry: NDArray[np.int64]
@@ -171,7 +172,7 @@ class Index:
         if self._background is None or self._covered is None:
             return signals
         near = np.vecdot(self._background, inside)
-        on_topic = np.maximum(self._covered, found["question"].max())
+        on_topic = np.maximum(self._covered, max(found["question"].max(), found["passage"].max()))
         return replace(
             signals,
             background=float(near.max()) - USUALLY_NEAR,

@@ -38,7 +38,7 @@ async def not_declined_in(
 
 @pytest.mark.parametrize(
     ("folder", "not_declined", "answered"),
-    [("out_of_scope", 10, 3), ("out_of_scope/fresh", 12, 5), ("out_of_scope/unseen", 6, 4)],
+    [("out_of_scope", 6, 2), ("out_of_scope/fresh", 9, 4), ("out_of_scope/unseen", 4, 3)],
 )
 async def test_questions_out_of_scope_decline_but_for_a_few(
     server: RunningServer, folder: str, not_declined: int, answered: int

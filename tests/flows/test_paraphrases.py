@@ -42,7 +42,7 @@ async def test_nine_of_ten_fresh_paraphrases_find_their_faq(server: RunningServe
 async def test_what_sounds_like_out_of_scope_is_answered_where_it_is_not(server: RunningServer) -> None:
     # Another shop named to compare prices, passwords, personal data, the weather: all of them are for this FAQ.
     missed = {locale: await missed_in(server, locale, "paraphrases/fresh") for locale in LOCALES}
-    assert sum(map(len, missed.values())) <= 8, missed
+    assert sum(map(len, missed.values())) <= 7, missed
 
 
 def test_there_are_ten_locales_with_ten_questions_each() -> None:

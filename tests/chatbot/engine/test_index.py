@@ -169,9 +169,14 @@ def test_what_is_off_topic_is_compared_in_the_faqs_own_space() -> None:
         cosines = own(background) @ own(vector)
         assert found.background == pytest.approx(float(cosines.max()) - 0.3, abs=1e-5)
         questions = own(arrays["questions"])
-        on_topic = np.maximum((own(background) @ questions.T).max(axis=1), (questions @ own(vector)).max())
+        passages = arrays["passages"] - space.centre_of(arrays["passages"], "passage")
+        read = (space.unit(passages) @ space.unit(vector - own.centre)).max()
+        nearest = max(float((questions @ own(vector)).max()), float(read))
+        on_topic = np.maximum((own(background) @ questions.T).max(axis=1), nearest)
         assert found.nearer == pytest.approx(max(0.0, float((cosines - on_topic).max())), abs=1e-5)
     assert index.search(background[3], [1]).nearer > 0 == index.search(arrays["questions"][4], [1]).nearer
+    # What an answer is about is on topic too.
+    assert index.search(arrays["passages"][4], [1]).nearer == 0
 
 
 def test_without_a_background_there_is_no_evidence_of_it() -> None:
