@@ -8,6 +8,7 @@ import numpy as np
 from django.conf import settings
 
 from chatbot import versions
+from chatbot.answering import background
 from chatbot.engine.arrays import Kind, Vectors
 from chatbot.engine.encoder import Encoder
 from chatbot.engine.upper import Upper
@@ -82,6 +83,18 @@ def embed(
                     batch_tokens=settings.ENCODER_BATCH_TOKENS,
                 )
             yield step, np.ascontiguousarray(vectors)
+
+
+def off_topic(version: ModelVersion | None) -> Vectors:
+    """Return the background's unit vectors [texts, dim] by a version. Raises WeightsError."""
+
+    def made(texts: list[str], kind: Kind) -> Vectors:
+        found = np.zeros((len(texts), encoder().dim), np.float32)
+        for places, vectors in embed([(kind, text) for text in texts], version=version):
+            found[places] = vectors
+        return found
+
+    return background.vectors(made, version=key_of(version), folder=settings.MODEL_DIR)
 
 
 def tokenize(texts: list[str]) -> list[list[int]]:

@@ -8,9 +8,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef
 
 from chatbot import faq_texts, vectors
+from chatbot.answering import background
 from chatbot.answering.retrieve import Tokenize, make_index
 from chatbot.engine.arrays import Kind, Vectors
 from chatbot.engine.index import Index
@@ -78,7 +80,7 @@ def build(order: Order, *, tokenize: Tokenize, embed: EmbedTexts) -> Built:
     if len(missing) > order.patience:
         if not order.may_be_partial:
             return Built(order=order, index=None, is_whole=False)
-        return Built(order=order, index=_partial(order, faq.having(known), tokenize), is_whole=False)
+        return Built(order=order, index=_partial(order, faq.having(known), tokenize, embed), is_whole=False)
     _embed(order, faq, missing, embed)
     stored = vectors.load_all(profile_id=order.profile_id, version=order.version)
     wanted = faq.wanted()
@@ -89,13 +91,13 @@ def build(order: Order, *, tokenize: Tokenize, embed: EmbedTexts) -> Built:
     if not wanted <= places.keys():
         # An entry went while it was read; its announcement is on the way.
         return Built(order=order, index=None, is_whole=False)
-    return Built(order=order, index=_index(order, faq, stored.matrix, places, tokenize), is_whole=True)
+    return Built(order=order, index=_index(order, faq, stored.matrix, places, tokenize, embed), is_whole=True)
 
 
-def _partial(order: Order, faq: FaqTexts, tokenize: Tokenize) -> Index:
+def _partial(order: Order, faq: FaqTexts, tokenize: Tokenize, embed: EmbedTexts) -> Index:
     stored = vectors.load_all(profile_id=order.profile_id, version=order.version)
     places = stored.places()
-    return _index(order, faq.having(set(places)), stored.matrix, places, tokenize)
+    return _index(order, faq.having(set(places)), stored.matrix, places, tokenize, embed)
 
 
 def _index(
@@ -104,6 +106,7 @@ def _index(
     matrix: Vectors,
     places: Mapping[tuple[int, bytes], int],
     tokenize: Tokenize,
+    embed: EmbedTexts,
 ) -> Index:
     """Index an FAQ all of whose vectors have their places in the matrix [rows, dim]."""
     asked = [places[it.entry_id, digest] for it in faq.entries for digest in it.questions]
@@ -115,6 +118,7 @@ def _index(
         passages=matrix[passages] if passages else matrix[:0],
         tokenize=tokenize,
         synonyms=order.synonyms,
+        background=background.vectors(embed, version=order.version, folder=settings.MODEL_DIR),
     )
 
 

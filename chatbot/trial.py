@@ -4,8 +4,10 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from django.conf import settings
 
 from chatbot import vectors
+from chatbot.answering import background
 from chatbot.answering.pipeline import Bundle
 from chatbot.answering.retrieve import index_texts, make_index, text_digest
 from chatbot.engine.arrays import Kind, Vectors
@@ -40,6 +42,11 @@ def with_draft(bundle: Bundle, draft: Entry, *, engine: Engine) -> Bundle:
         passages=np.stack([known[text_digest("passage", passage)] for _, passage in texts]),
         tokenize=engine.tokens,
         synonyms=bundle.index.wording.synonyms,
+        background=background.vectors(
+            lambda asked, kind: engine.embed_bulk(asked, kind, upper=bundle.upper).result(EMBED_SECONDS),
+            version=bundle.upper.name,
+            folder=settings.MODEL_DIR,
+        ),
     )
     return dataclasses.replace(bundle, index=index)
 

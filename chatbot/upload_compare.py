@@ -173,7 +173,8 @@ def _impact(
     model = versions.live(profile_id=profile.pk)
     weights = None if model is None else weights_from_json(model.ranker)
     ranker = Ranker.allowing(profile.max_wrong_percent, weights=weights)
-    indexes = [_index(faq, known, synonyms=profile.synonyms) for faq in (old, new)]
+    off_topic = bulk_encoder.off_topic(model)
+    indexes = [_index(faq, known, synonyms=profile.synonyms, off_topic=off_topic) for faq in (old, new)]
     wanted = list(dict.fromkeys(one for index in indexes for text in texts for one in readings(text, index)))
     asked: dict[str, Array] = {}
     for places, made in bulk_encoder.embed([("query", text) for text in wanted], version=model):
@@ -191,7 +192,7 @@ def _impact(
     ]
 
 
-def _index(faq: FaqTexts, known: Known, *, synonyms: Mapping[str, Sequence[str]]) -> Index:
+def _index(faq: FaqTexts, known: Known, *, synonyms: Mapping[str, Sequence[str]], off_topic: Array) -> Index:
     dim = bulk_encoder.encoder().dim
     questions = [known[digest] for entry in faq.entries for digest in entry.questions]
     passages = [known[entry.passage] for entry in faq.entries]
@@ -202,6 +203,7 @@ def _index(faq: FaqTexts, known: Known, *, synonyms: Mapping[str, Sequence[str]]
         passages=np.stack(passages) if passages else none,
         tokenize=bulk_encoder.tokenize,
         synonyms=synonyms,
+        background=off_topic,
     )
 
 

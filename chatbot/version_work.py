@@ -43,6 +43,8 @@ def make_live(*, change_id: int) -> None:
         return
     key = bulk_encoder.key_of(change.version)
     target = Target(change_id=change_id, version=change.version, key=key)
+    # What is off topic is made ahead, so that the nodes here need not when the version goes live.
+    bulk_encoder.off_topic(change.version)
     try:
         while not _is_made(change, target):
             pass

@@ -1,7 +1,8 @@
 """Searching the FAQs of a tenant's other languages for a message that its own language has no answer to.
 
 The encoder puts translations near one another, but never as near as paraphrases, and words say nothing; so the served
-fusion ranks as ever, and its probability is calibrated anew (see `chatbot.learning.fit_abroad`).
+fusion ranks as ever, and its probability is calibrated anew (see `chatbot.learning.fit_abroad`). The background is left
+out: it has the question's own language, and is nearer for that alone.
 """
 
 import functools
@@ -10,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from chatbot.answering import events, pipeline
 from chatbot.answering.events import Answer, Question
 from chatbot.answering.pipeline import Bundle, QueryEncoder
-from chatbot.answering.rank import Ranker, Weights, default_weights
+from chatbot.answering.rank import EVIDENCE, Ranker, Weights, default_weights
 from chatbot.engine.calibrator import Calibrator
 from customers.culture import Manners
 
@@ -45,12 +48,17 @@ async def search(
 def ranker(host: Manners) -> Ranker:
     """Return what ranks across languages, and answers where the host's share of wrong answers is kept to."""
     sure = 1 - MARGIN * host.max_wrong_percent / 100
-    return Ranker(weights=weights(), answer_from=sure, clarify_from=sure)
+    return Ranker(weights=weights(), answer_from=sure, clarify_from=sure, doubts=False)
 
 
 def weights() -> Weights:
     """Return the served weights with the calibrator for questions in another language than the FAQ's."""
-    return replace(default_weights(), calibrator=calibrator())
+    return replace(uncalibrated(), calibrator=calibrator())
+
+
+def uncalibrated() -> Weights:
+    """Return the served weights without the background."""
+    return replace(default_weights(), evidence=np.zeros(len(EVIDENCE)))
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chatbot.answering import compose, dialogue, events
 from chatbot.answering.dialogue import Readings
 from chatbot.answering.events import Answer, Question, Trace
-from chatbot.answering.rank import Candidate
+from chatbot.answering.rank import OFFERED, Candidate
 from chatbot.answering.retrieve import has_words, prepare, readings, search
 from chatbot.answering.trace import trace
 from chatbot.answering.utterance import cues_for, holds, understand
@@ -18,7 +18,7 @@ from customers.culture import language_of
 if TYPE_CHECKING:
     from chatbot.answering.pipeline import Bundle, QueryEncoder
 
-CHOICES = 3
+CHOICES = OFFERED
 TOPIC_CANDIDATES = 8
 TOPIC_SHARE = 0.01
 
@@ -37,8 +37,14 @@ class Ranked:
         return self.candidates[0].probability if self.candidates else 0.0
 
 
-async def rank_all(texts: Sequence[str], *, bundle: "Bundle", encoder: "QueryEncoder") -> list[Ranked]:
-    """Rank several texts, each in its surest reading; all are embedded in one batch."""
+async def rank_all(
+    texts: Sequence[str], *, bundle: "Bundle", encoder: "QueryEncoder", are_fragments: bool = False
+) -> list[Ranked]:
+    """Rank several texts, each in its surest reading; all are embedded in one batch.
+
+    What fragments are near to by themselves says little, for they are parts of what was said before.
+    """
+    ranker = replace(bundle.ranker, doubts=False) if are_fragments else bundle.ranker
     read = [readings(text, bundle.index) for text in texts]
     different = list(dict.fromkeys(reading for of_one in read for reading in of_one))
     if len(different) == 1:
@@ -51,7 +57,7 @@ async def rank_all(texts: Sequence[str], *, bundle: "Bundle", encoder: "QueryEnc
     }
     ranked = []
     for of_one in read:
-        place, candidates = bundle.ranker.surest([found[reading] for reading in of_one])
+        place, candidates = ranker.surest([found[reading] for reading in of_one])
         text = of_one[place]
         ranked.append(Ranked(text=text, candidates=candidates, signals=found[text]))
     return ranked
@@ -72,6 +78,13 @@ class Decision:
         self._cues = cues_for(language_of(bundle.manners.locale))
         self._said = understand(question.text, self._cues)
         self._context = dialogue.context_of(question.history, self._cues, self._title)
+
+    @property
+    def _leans(self) -> bool:
+        """Say whether the message leans on what was said before."""
+        return (
+            self._context is not None and dialogue.ellipsis(self._said, unanswered=True) >= dialogue.PLAUSIBLE
+        )
 
     async def make(self) -> Answer:
         """Return the answer. Raises EngineError."""
@@ -239,7 +252,9 @@ class Decision:
         different = list(dict.fromkeys(texts))
         if not different:
             return []
-        found = await rank_all(different, bundle=self._bundle, encoder=self._encoder)
+        found = await rank_all(
+            different, bundle=self._bundle, encoder=self._encoder, are_fragments=self._leans
+        )
         known = dict(zip(different, found, strict=True))
         return [known[text] for text in texts]
 
@@ -261,11 +276,14 @@ class Decision:
         outcome = self._bundle.ranker.outcome(ranked.candidates)
         if outcome == events.ANSWERED:
             return self._approved(ranked.candidates[:1], traces=(self._trace(ranked),))
+        # Within a conversation little is out of scope: there, what is likeliest is enough to ask about.
+        if self._context is None and not self._bundle.ranker.may_ask(self._serious(ranked)):
+            return self._decline(ranked.probability if ranked.candidates else None, ranked=ranked)
         return self._ask_back(ranked)
 
     def _ask_back(self, ranked: Ranked) -> Answer:
         """Ask which of the best candidates is meant, never small talk; decline without any."""
-        serious = [one for one in ranked.candidates if not self._is_smalltalk(one)][:CHOICES]
+        serious = self._serious(ranked)[:CHOICES]
         if not serious or serious[0].probability < self._bundle.ranker.clarify_from:
             return self._decline(ranked.probability if ranked.candidates else None, ranked=ranked)
         choices = [self._bundle.source(one.entry, one.probability) for one in serious]
@@ -293,6 +311,9 @@ class Decision:
             manners=self._bundle.manners, model=self._bundle.version, confidence=confidence, phrase=phrase
         )
         return replace(declined, traces=(self._trace(ranked),) if ranked else ())
+
+    def _serious(self, ranked: Ranked) -> list[Candidate]:
+        return [one for one in ranked.candidates if not self._is_smalltalk(one)]
 
     def _is_smalltalk(self, candidate: Candidate) -> bool:
         return self._bundle.index.entries[candidate.entry].category == compose.SMALLTALK

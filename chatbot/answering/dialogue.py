@@ -25,8 +25,8 @@ PLAUSIBLE = 0.4
 # Weights in the pool for a message as elliptical as can be: what its own ranking loses, what the ranking along with
 # the question before has, and what that question's own ranking takes away, since its words are in both. A message
 # that is answered for sure on its own keeps more of its own ranking.
-OWN, ALONG, BEFORE = 0.9, 1.6, 0.8
-CONFIDENT = 0.5
+OWN, ALONG, BEFORE = 0.7, 1.6, 1.1
+CONFIDENT = 0.6
 # A message that follows an ask-back most likely chooses among what was offered.
 OFFERED = 1.5
 # What was answered before a correction may still be meant: the correction may tell more of it.

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
+from chatbot.answering import elsewhere
 from chatbot.engine.arrays import Kind, Vectors
 from chatbot.engine.index import Entry, Index, Signals
 from chatbot.engine.ngrams import fold
@@ -65,10 +66,12 @@ def make_index(
     passages: Vectors,
     tokenize: Tokenize,
     synonyms: Mapping[str, Sequence[str]] | None = None,
+    background: Vectors | None = None,
 ) -> Index:
     """Index entries whose `index_texts` are embedded: `questions` [all of them, dim], `passages` [entries, dim].
 
-    `synonyms` are the locale's: head terms, each with the words that mean the same.
+    `synonyms` are the locale's: head terms, each with the words that mean the same. `background` [texts, dim] is what
+    `background.vectors` gives for the same encoder.
     """
     wording = wording_of(entries, synonyms=synonyms)
     asked = [lexical(question, wording) for entry in entries for question in entry.questions]
@@ -79,7 +82,14 @@ def make_index(
         tokens=tokenize(asked),
         answers=tokenize([lexical(entry.answer, wording)[:PASSAGE_CHARS] for entry in entries]),
         wording=wording,
+        background=background,
+        elsewhere=elsewhere_of(entries),
     )
+
+
+def elsewhere_of(entries: Sequence[Entry]) -> re.Pattern[str]:
+    """Return what finds in a folded question that it is not for these entries."""
+    return elsewhere.unknown_to(fold(text) for entry in entries for text in (*entry.questions, entry.answer))
 
 
 def wording_of(entries: Sequence[Entry], *, synonyms: Mapping[str, Sequence[str]] | None = None) -> Wording:
@@ -89,7 +99,9 @@ def wording_of(entries: Sequence[Entry], *, synonyms: Mapping[str, Sequence[str]
     )
 
 
-def build_index(entries: Sequence[Entry], *, embed: Embed, tokenize: Tokenize) -> Index:
+def build_index(
+    entries: Sequence[Entry], *, embed: Embed, tokenize: Tokenize, background: Vectors | None = None
+) -> Index:
     """Embed and index entries; `embed` returns unit vectors [len(texts), dim], `tokenize` token ids per text."""
     texts = [index_texts(entry) for entry in entries]
     return make_index(
@@ -97,6 +109,7 @@ def build_index(entries: Sequence[Entry], *, embed: Embed, tokenize: Tokenize) -
         questions=embed([question for questions, _ in texts for question in questions], "query"),
         passages=embed([passage for _, passage in texts], "passage"),
         tokenize=tokenize,
+        background=background,
     )
 
 

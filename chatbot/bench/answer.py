@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from django.conf import settings
 
+from chatbot.answering import background
 from chatbot.answering.events import Question
 from chatbot.answering.pipeline import Bundle, decide
 from chatbot.answering.rank import Ranker
@@ -108,7 +109,17 @@ def _measure(faq: Synthetic, *, engine: Engine, baseline: "SentenceTransformer")
         revision=0,
         version=engine.version,
         upper=engine.base,
-        index=make_index(faq.entries, questions=faq.questions, passages=faq.passages, tokenize=engine.tokens),
+        index=make_index(
+            faq.entries,
+            questions=faq.questions,
+            passages=faq.passages,
+            tokenize=engine.tokens,
+            background=background.vectors(
+                lambda texts, kind: engine.embed_bulk(texts, kind, upper=engine.base).result(),
+                version=engine.version,
+                folder=settings.MODEL_DIR,
+            ),
+        ),
         ranker=Ranker.allowing(10),
         manners=_manners(),
     )

@@ -4,8 +4,9 @@ An index never changes: an edit makes a new one, which is swapped in whole, so a
 from its first step to its last.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from chatbot.engine.wording import Wording
 
 # An answer of this many tokens is half as informative as one can be.
 HALF_INFORMATIVE_TOKENS = 20
+# What is on topic is about so near to what is off topic, so this much is no evidence.
+USUALLY_NEAR = 0.3
+CHUNK = 4096
 # Spelling is compared with so many of a candidate's questions, the nearest ones.
 SPELLED_QUESTIONS = 8
 
@@ -55,6 +59,11 @@ class Signals:
     and answer as a share of the question's ceiling; `characters`: likeness of spelling to the nearest questions.
     `matched`: the row of the best question within the entry. `verbatim`: whether the text is one of its questions,
     but for case, width, accents and punctuation.
+
+    Of the question alone: `background`: its cosine to the nearest of what is off topic, less what is usual; `nearer`:
+    how much nearer it is to something off topic than that is to any of the FAQ's questions, or it to any question or
+    passage; both 0 where no background is known. `elsewhere`: whether it has words that tell that it is not for this
+    FAQ.
     """
 
     entry: NDArray[np.int64]
@@ -66,6 +75,9 @@ class Signals:
     matched: NDArray[np.int64]
     verbatim: NDArray[np.bool_]
     shape: Shape
+    background: float = 0.0
+    nearer: float = 0.0
+    elsewhere: bool = False
 
 
 class Index:
@@ -80,11 +92,14 @@ class Index:
         tokens: Sequence[Sequence[int]],
         answers: Sequence[Sequence[int]] | None = None,
         wording: Wording | None = None,
+        background: Vectors | None = None,
+        elsewhere: re.Pattern[str] | None = None,
     ) -> None:
         """`questions` [sum of questions, dim] in entry order, `passages` [entries, dim], `tokens` per question.
 
-        `answers` holds the tokens of each entry's answer, `wording` tells how questions are read. Raises ValueError
-        where numbers do not fit together.
+        `answers` holds the tokens of each entry's answer, `wording` tells how questions are read. `background` [texts,
+        dim] are vectors of what is off topic, `elsewhere` finds in a folded text what tells that it is not for this
+        FAQ. Raises ValueError where numbers do not fit together.
         """
         self.wording = wording or Wording()
         self.entries: Sequence[Entry] = tuple(entries)
@@ -104,6 +119,7 @@ class Index:
         self._starts = np.cumsum(counts) - counts
         self._ends = self._starts + counts
         self.shape = _shape(counts, answers)
+        self._elsewhere = elsewhere
         wordings: dict[str, list[int]] = {}
         for number, entry in enumerate(self.entries):
             for question in entry.questions:
@@ -114,6 +130,8 @@ class Index:
         means = np.add.reduceat(questions, self._starts) / counts[:, None].astype(np.float32)
         self._space = space.fit_space(questions, self._starts, space.centre_of(means, "query"))
         self._questions = self._space(questions)
+        self._background = None if background is None else self._space(background)
+        self._covered = None if self._background is None else _nearest(self._background, self._questions)
         self._prototypes = space.prototypes(self._questions, self._starts)
         self._passages = space.unit(passages - space.centre_of(passages, "passage"))
         self._words = Bm25(
@@ -150,7 +168,16 @@ class Index:
         }
         chosen = np.unique(np.concatenate([_top(signal, limit) for signal in found.values()]))
         chosen = chosen[np.argsort(-found["question"][chosen], kind="stable")]
-        return self._signals(chosen, found, cosines, text)
+        signals = self._signals(chosen, found, cosines, text)
+        if self._background is None or self._covered is None:
+            return signals
+        near = np.vecdot(self._background, inside)
+        on_topic = np.maximum(self._covered, max(found["question"].max(), found["passage"].max()))
+        return replace(
+            signals,
+            background=float(near.max()) - USUALLY_NEAR,
+            nearer=max(0.0, float((near - on_topic).max())),
+        )
 
     def _signals(
         self, chosen: NDArray[np.int64], found: dict[str, Vectors], cosines: Vectors, text: str
@@ -176,6 +203,7 @@ class Index:
             matched=np.array(best, np.int64) - self._starts[chosen],
             verbatim=np.isin(chosen, self._wordings.get(fold(text), ())),
             shape=self.shape,
+            elsewhere=self._elsewhere is not None and self._elsewhere.search(fold(text)) is not None,
         )
 
 
@@ -189,6 +217,13 @@ def _shape(counts: NDArray[np.int64], answers: Sequence[Sequence[int]]) -> Shape
         answers=float((tokens / (tokens + HALF_INFORMATIVE_TOKENS)).mean()),
         size=float(np.log10(len(counts)) / 3),
     )
+
+
+def _nearest(vectors: Vectors, questions: Vectors) -> Vectors:
+    """Return each unit vector's cosine to the nearest question: [vectors]; so many questions at a time."""
+    pieces = [questions[start : start + CHUNK] for start in range(0, len(questions), CHUNK)]
+    nearest: Vectors = np.max([(vectors @ piece.T).max(axis=1) for piece in pieces], axis=0)
+    return nearest
 
 
 def _top(scores: Vectors, limit: int) -> NDArray[np.int64]:

@@ -6,27 +6,35 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chatbot.answering.rank import Weights, order
+from chatbot.answering.rank import OUT_OF_SCOPE, Weights, order
 from chatbot.engine.calibrator import log_odds
 from chatbot.engine.index import Index, Signals
 from chatbot.learning.material import Asked, Material
 
 # What out-of-scope questions count: more where "nothing answers" is learned, for they are what it is learned from;
-# where probabilities are, about as many as visitors ask.
-LEARNED_OUT_OF_SCOPE = 0.1
-CALIBRATED_OUT_OF_SCOPE = 0.05
+# where probabilities are, about as many as data sets and most visitors ask.
+LEARNED_OUT_OF_SCOPE = 0.15
+CALIBRATED_OUT_OF_SCOPE = OUT_OF_SCOPE
+
+ABSENT = "absent"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A question's candidates and which of them answer it: `right` [candidates]."""
+    """A question's candidates and which of them answer it: `right` [candidates].
+
+    `source` says where an out-of-scope question is from: those of each source count the same.
+    """
 
     signals: Signals
     right: NDArray[np.bool_]
+    source: str = "asked"
 
     def without_right(self) -> "Example":
         """Return the same question as if the FAQ did not hold its answer."""
-        return Example(signals=select(self.signals, ~self.right), right=self.right[~self.right])
+        return Example(
+            signals=select(self.signals, ~self.right), right=self.right[~self.right], source=ABSENT
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +49,15 @@ class Group:
     out_of_scope: float = 0.0
 
 
-def examine(index: Index, questions: Iterable[tuple[Asked, frozenset[str]]]) -> list[Example]:
+def examine(
+    index: Index, questions: Iterable[tuple[Asked, frozenset[str]]], *, source: str = "asked"
+) -> list[Example]:
     """Search for questions, each with the keys of the entries that answer it."""
     examples = []
     for asked, relevant in questions:
         signals = index.search(asked.vector, asked.tokens, text=asked.text)
         right = np.array([index.entries[entry].key in relevant for entry in signals.entry], bool)
-        examples.append(Example(signals=signals, right=right))
+        examples.append(Example(signals=signals, right=right, source=source))
     return examples
 
 
@@ -79,15 +89,19 @@ def split(group: Group, *, out_of_scope: float) -> Iterator[tuple[list[Example],
 
     Every question counts a second time as out of scope: with its right candidates taken away. All that is out of
     scope, be it so or made so, counts `out_of_scope` of its group or what the group says, for how much of it a data
-    set holds says little about how much of it visitors ask.
+    set holds says little about how much of it visitors ask. Of that, each of its sources counts the same.
     """
     out_of_scope = max(out_of_scope, group.out_of_scope)
     inside = [example for example in group.examples if example.right.any()]
-    outside = [example for example in group.examples if not example.right.any()]
-    outside += [example.without_right() for example in inside]
-    for examples, share, is_inside in ((inside, 1 - out_of_scope, True), (outside, out_of_scope, False)):
-        if found := [example for example in examples if len(example.right)]:
-            yield found, share, is_inside
+    outside: dict[str, list[Example]] = {}
+    for example in group.examples:
+        absent = example.without_right() if example.right.any() else example
+        if len(absent.right):
+            outside.setdefault(absent.source, []).append(absent)
+    if inside:
+        yield inside, 1 - out_of_scope, True
+    for examples in outside.values():
+        yield examples, out_of_scope / len(outside), False
 
 
 def calibration_rows(

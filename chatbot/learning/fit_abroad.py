@@ -12,8 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from chatbot.answering.abroad import CALIBRATOR
-from chatbot.answering.rank import default_weights
+from chatbot.answering.abroad import CALIBRATOR, uncalibrated
 from chatbot.learning.dataset import DatasetError
 from chatbot.learning.encoding import LocalEncoder
 from chatbot.learning.examples import Group, calibration_rows, examine
@@ -41,8 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     ]
     groups = list(groups_of(materials))
     print(f"{len(groups)} pairs of locales")
-    odds, right, counts = calibration_rows(groups, default_weights())
-    fitted = fit_calibrator(odds, right, counts, prior=default_weights().calibrator, pull=PULL)
+    odds, right, counts = calibration_rows(groups, uncalibrated())
+    fitted = fit_calibrator(odds, right, counts, prior=uncalibrated().calibrator, pull=PULL)
     about = {"encoder": encoder.version, "sources": [source.dataset.name for source in sources]}
     options.output.write_text(
         json.dumps({"about": about, "intercept": fitted.intercept, "slope": fitted.slope}, indent=1) + "\n"

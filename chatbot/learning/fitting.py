@@ -12,13 +12,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chatbot.answering.rank import CONTEXT, SIGNALS, Weights, context_of, stack
+from chatbot.answering.rank import CONTEXT, EVIDENCE, SIGNALS, Weights, context_of, evidence_of, stack
 from chatbot.engine.calibrator import Calibrator
 from chatbot.learning.examples import LEARNED_OUT_OF_SCOPE, Group, calibration_rows, split
 
 Floats = NDArray[np.float64]
 # A loss, its slope and its curvature at some weights.
 Bend = tuple[float, Floats, Floats]
+
+# Columns of what is learned: signals, then "nothing", by kind of FAQ; then the evidence for it, in the first row alone.
+NOTHING = len(SIGNALS)
+COLUMNS = NOTHING + 1 + len(EVIDENCE)
+LEARNED = np.ones((len(CONTEXT), COLUMNS), bool)
+LEARNED[1:, NOTHING + 1 :] = False
 
 # Pull of fusion weights towards the prior, per unit of weight of all groups.
 FUSION_PULL = 1e-4
@@ -47,9 +53,19 @@ def fit(
     prior = prior or Weights(
         fusion=np.zeros((len(CONTEXT), len(SIGNALS))), nothing=np.zeros(len(CONTEXT)), calibrator=NEUTRAL
     )
-    target = np.column_stack([prior.fusion, prior.nothing])
+    target = np.zeros(LEARNED.shape)
+    target[:, :NOTHING], target[:, NOTHING], target[0, NOTHING + 1 :] = (
+        prior.fusion,
+        prior.nothing,
+        prior.evidence,
+    )
     learned = fit_fusion(groups, prior=target, pull=fusion_pull)
-    fused = replace(prior, fusion=learned[:, :-1], nothing=learned[:, -1])
+    fused = replace(
+        prior,
+        fusion=learned[:, :NOTHING],
+        nothing=learned[:, NOTHING],
+        evidence=learned[0, NOTHING + 1 :],
+    )
     odds, right, counts = calibration_rows(groups, fused)
     return replace(
         fused, calibrator=fit_calibrator(odds, right, counts, prior=prior.calibrator, pull=calibrator_pull)
@@ -57,7 +73,10 @@ def fit(
 
 
 def fit_fusion(groups: Sequence[Group], *, prior: Floats, pull: float) -> Floats:
-    """Return weights [CONTEXT, SIGNALS + 1] that rank right candidates first, and "nothing" where none is right."""
+    """Return weights [CONTEXT, COLUMNS] that rank right candidates first, and "nothing" where none is right.
+
+    Raises ValueError without a right candidate.
+    """
     lists = [packed for group in groups for packed in _pack(group)]
     if not any(packed.inside for packed in lists):
         raise ValueError("No example has a right candidate, so there is nothing to learn ranking from.")
@@ -71,7 +90,9 @@ def fit_fusion(groups: Sequence[Group], *, prior: Floats, pull: float) -> Floats
             loss += share * loss_here
             slope += share * np.kron(context, slope_here)
             curve += share * np.kron(np.outer(context, context), curve_here)
-        return loss, slope, curve
+        # What is not learned stays where it is.
+        learned = LEARNED.ravel()
+        return loss, slope * learned, np.where(np.outer(learned, learned), curve, np.eye(len(learned)))
 
     return _minimise(problem, prior.ravel()).reshape(prior.shape)
 
@@ -123,7 +144,7 @@ def _restraint(weights: Floats, *, prior: Floats, pull: float) -> Bend:
     for corner in CORNERS:
         signals = corner @ weights.reshape(prior.shape)
         # The score of "nothing" is no signal, and may be anything.
-        below = np.where(np.append(signals[:-1] < 0, False), signals, 0.0)
+        below = np.where((signals < 0) & (np.arange(COLUMNS) < NOTHING), signals, 0.0)
         loss += SIGN_PULL / 2 * float(below @ below)
         slope += SIGN_PULL * np.kron(corner, below)
         curve += SIGN_PULL * np.kron(np.outer(corner, corner), np.diag((below < 0).astype(float)))
@@ -132,7 +153,7 @@ def _restraint(weights: Floats, *, prior: Floats, pull: float) -> Bend:
 
 @dataclass(frozen=True, kw_only=True)
 class _Lists:
-    """Examples of one index side by side, "nothing" last in each: candidates [n, most + 1, SIGNALS + 1]."""
+    """Examples of one index side by side, "nothing" last in each: candidates [n, most + 1, COLUMNS]."""
 
     context: Floats
     candidates: Floats
@@ -143,18 +164,19 @@ class _Lists:
 
 
 def _pack(group: Group) -> Iterator[_Lists]:
-    """Yield a group's in-scope and its out-of-scope examples."""
+    """Yield a group's in-scope and its out-of-scope examples, each source of them by itself."""
     for examples, share, inside in split(group, out_of_scope=LEARNED_OUT_OF_SCOPE):
         most = max(len(example.right) for example in examples)
-        candidates = np.zeros((len(examples), most + 1, len(SIGNALS) + 1))
-        candidates[:, -1, -1] = 1.0
+        candidates = np.zeros((len(examples), most + 1, COLUMNS))
+        candidates[:, -1, NOTHING] = 1.0
         real = np.zeros((len(examples), most + 1), bool)
         real[:, -1] = True
         right = np.zeros((len(examples), most + 1), bool)
         right[:, -1] = not inside
         for row, example in enumerate(examples):
             count = len(example.right)
-            candidates[row, :count, :-1] = stack(example.signals)
+            candidates[row, :count, :NOTHING] = stack(example.signals)
+            candidates[row, -1, NOTHING + 1 :] = evidence_of(example.signals)
             real[row, :count] = True
             right[row, :count] = example.right
         yield _Lists(
@@ -168,7 +190,7 @@ def _pack(group: Group) -> Iterator[_Lists]:
 
 
 def _listwise(lists: _Lists, weights: Floats) -> Bend:
-    """Return the mean listwise loss, its slope [SIGNALS + 1] and its curvature [SIGNALS + 1, SIGNALS + 1]."""
+    """Return the mean listwise loss, its slope [COLUMNS] and its curvature [COLUMNS, COLUMNS]."""
     values = lists.candidates
     scores = np.where(lists.real, values @ weights, -np.inf)
     shares = np.exp(scores - scores.max(axis=1, keepdims=True))

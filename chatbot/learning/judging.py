@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chatbot.answering import background
 from chatbot.answering.rank import Ranker, Weights, default_weights
 from chatbot.answering.retrieve import wording_of
 from chatbot.engine.index import Index
@@ -178,6 +179,8 @@ class Judging:
     def _material(self, upper: Upper | None) -> Material:
         """Return the FAQ with a version's vectors, which are made once."""
         if upper not in self._materials:
+            # Each version needs the background, and the trunk's part of it is most of the work.
+            self._trunk.prepare(("query", text) for text in background.texts())
             self._materials[upper] = embed_entries(
                 self._lesson.entries,
                 embed=functools.partial(self._trunk.embed, upper=upper),

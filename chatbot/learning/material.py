@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chatbot.answering.retrieve import PASSAGE_CHARS, Embed, Tokenize, index_texts, lexical
+from chatbot.answering import background
+from chatbot.answering.retrieve import PASSAGE_CHARS, Embed, Tokenize, elsewhere_of, index_texts, lexical
 from chatbot.engine.arrays import Vectors
 from chatbot.engine.index import Entry, Index
 from chatbot.engine.wording import Wording
@@ -24,7 +25,10 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """Entries with `questions` [all questions, dim], `passages` [entries, dim] and tokens, in entry order."""
+    """Entries with `questions` [all questions, dim], `passages` [entries, dim] and tokens, in entry order.
+
+    `background` [texts, dim] are vectors of what is off topic, where they are known.
+    """
 
     entries: tuple[Entry, ...]
     texts: Sequence[str]
@@ -32,6 +36,7 @@ class Material:
     passages: Vectors
     tokens: Sequence[Sequence[int]]
     answers: Sequence[Sequence[int]]
+    background: Vectors | None = None
 
     @functools.cached_property
     def owners(self) -> NDArray[np.int64]:
@@ -58,6 +63,7 @@ class Material:
             passages=self.passages[numbers],
             tokens=[self.tokens[row] for row in kept],
             answers=[self.answers[number] for number in numbers],
+            background=self.background,
         )
 
     def asked(self, row: int) -> Asked:
@@ -73,11 +79,18 @@ class Material:
             tokens=self.tokens,
             answers=self.answers,
             wording=wording,
+            background=self.background,
+            elsewhere=elsewhere_of(self.entries),
         )
 
 
-def embed_entries(entries: Sequence[Entry], *, embed: Embed, tokenize: Tokenize) -> Material:
-    """Embed an FAQ; `embed` returns unit vectors [len(texts), dim], `tokenize` token ids per text."""
+def embed_entries(
+    entries: Sequence[Entry], *, embed: Embed, tokenize: Tokenize, off_topic: Vectors | None = None
+) -> Material:
+    """Embed an FAQ; `embed` returns unit vectors [len(texts), dim], `tokenize` token ids per text.
+
+    `off_topic` are the background's vectors where the caller has them.
+    """
     pairs = [index_texts(entry) for entry in entries]
     texts = [question for questions, _ in pairs for question in questions]
     return Material(
@@ -87,4 +100,5 @@ def embed_entries(entries: Sequence[Entry], *, embed: Embed, tokenize: Tokenize)
         passages=embed([passage for _, passage in pairs], "passage"),
         tokens=tokenize([lexical(text) for text in texts]),
         answers=tokenize([lexical(entry.answer)[:PASSAGE_CHARS] for entry in entries]),
+        background=embed(background.texts(), "query") if off_topic is None else off_topic,
     )

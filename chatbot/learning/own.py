@@ -10,7 +10,7 @@ from chatbot.learning.examples import Example, Group, hold_out
 from chatbot.learning.fitting import fit
 from chatbot.learning.material import Material
 
-FOLDS = 5
+FOLDS = 10
 MOST = 1000
 # How many examples it takes to outweigh the shipped weights: the pull towards them falls with the number of examples.
 FUSION_STRENGTH = 1.0

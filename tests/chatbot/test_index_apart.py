@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from chatbot import index_apart, index_builder
+from chatbot.answering import background
 from chatbot.engine.runtime import Engine
 from chatbot.engine.stored_index import StoredEntries
 from chatbot.models import QuestionVector
@@ -96,6 +97,24 @@ def test_a_large_faq_is_built_apart_and_answers_the_same(
     found, same = (index.search(vector, tokens, text="shipping") for index in (bundle.index, here))
     for name in ("entry", "question", "prototype", "passage", "words", "characters"):
         assert np.allclose(getattr(found, name), getattr(same, name), atol=1e-5)
+    assert found.background == pytest.approx(same.background, abs=1e-5)
+
+
+def test_both_know_what_is_off_topic(node: Serving, profile: LocaleProfile, engine: Engine) -> None:
+    put(profile, RETURNS)
+    refresh(node)
+    here = node.bundle(profile.pk).index
+    put(profile, SHIPPING)
+    refresh(node)
+    apart = node.bundle(profile.pk).index
+    assert isinstance(apart.entries, StoredEntries)
+    text = background.texts()[0]
+    vector = engine.embed_bulk([text], "query", upper=engine.base).result()[0]
+    for index in (here, apart):
+        found = index.search(vector, engine.tokens([text])[0], text=f"{text} amazon")
+        assert found.background > 0.5
+        assert found.nearer > 0.1
+        assert found.elsewhere
 
 
 def test_the_old_index_serves_meanwhile(node: Serving, profile: LocaleProfile) -> None:

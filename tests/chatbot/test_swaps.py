@@ -111,7 +111,7 @@ def during_swaps(
 
 def test_a_thousand_questions_during_twenty_swaps(serving: Serving, profile: LocaleProfile) -> None:
     engine = serving.running_engine()
-    versions = [tuned_version(profile, engine.encoder, by=by) for by in (1.1, 0.9)]
+    versions = [tuned_version(profile, engine.encoder, by=by) for by in (1.2, 0.8)]
     expected: dict[tuple[str, str], float] = {}
     for version in versions:
         bundle = make_live(serving, profile, version)

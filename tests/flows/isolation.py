@@ -6,6 +6,7 @@ demo's.
 """
 
 import asyncio
+import functools
 import os
 import sys
 from collections import Counter
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import customers
-from chatbot.answering import abroad, pipeline, routing
+from chatbot.answering import abroad, background, pipeline, routing
 from chatbot.answering.events import Answer, Question
 from chatbot.answering.language import Detector
 from chatbot.answering.pipeline import Bundle
@@ -78,6 +79,11 @@ def without_question(entry: Entry) -> Entry:
     return replace(entry, questions=kept[:ALTERNATES] or (entry.answer[:BEGINNING_CHARS],))
 
 
+@functools.cache
+def _off_topic(encoder: LocalEncoder) -> Vectors:
+    return encoder.embed(background.texts(), "query")
+
+
 def bundle(locale: str, entries: Sequence[Entry], encoder: LocalEncoder, *, foreign_answers: bool) -> Bundle:
     """Return what answers for a locale whose phrases are their names."""
     return Bundle(
@@ -85,7 +91,12 @@ def bundle(locale: str, entries: Sequence[Entry], encoder: LocalEncoder, *, fore
         revision=1,
         version=encoder.version,
         upper=Upper(name=encoder.version, layers=()),
-        index=build_index(entries, embed=encoder.embed, tokenize=encoder.tokenize),
+        index=build_index(
+            entries,
+            embed=encoder.embed,
+            tokenize=encoder.tokenize,
+            background=_off_topic(encoder),
+        ),
         ranker=Ranker(),
         manners=Manners(
             locale=locale,

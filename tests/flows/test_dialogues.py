@@ -13,13 +13,13 @@ ALL = [script for locale in LOCALES for script in dialogues.scripts(locale)]
 
 
 @pytest.mark.slow
-async def test_four_of_five_dialogues_go_as_a_good_agent_would_have_them(server: RunningServer) -> None:
+async def test_five_of_six_dialogues_go_as_a_good_agent_would_have_them(server: RunningServer) -> None:
     # Some are decided within a hundredth of a threshold, where one machine's arithmetic differs from another's.
     played = await dialogues.play_all(server.port)
     report = dialogues.report(played)
     print(f"\n{report}")
     right = Counter(one.script.locale for one in played if not one.fault)
-    assert right.total() >= 0.8 * len(played), report
+    assert right.total() >= 5 / 6 * len(played), report
     assert min(right[locale] for locale in LOCALES) >= 13, report
 
 

@@ -163,7 +163,7 @@ async def test_the_thresholds_decide_between_the_three_outcomes(bundle: Bundle, 
     assert 0 < sure < 1
 
     async def outcome(answer_from: float, clarify_from: float) -> Answer:
-        ranker = Ranker(answer_from=answer_from, clarify_from=clarify_from)
+        ranker = Ranker(answer_from=answer_from, clarify_from=clarify_from, together=0.0)
         return await decide(text, replace(bundle, ranker=ranker), encoder)
 
     answered = await outcome(sure, 0.0)

@@ -1,5 +1,6 @@
 """Search against a naive reference, and its edges."""
 
+import re
 import time
 from typing import Any
 
@@ -155,3 +156,40 @@ def test_ten_thousand_questions_take_milliseconds() -> None:
         times.append(time.thread_time() - start)
     # About 1.5 ms on an idle core; the quickest few are those that a busy machine disturbed least.
     assert np.percentile(times, 10) < 0.01
+
+
+def test_what_is_off_topic_is_compared_in_the_faqs_own_space() -> None:
+    entries, arrays = faq()
+    random = np.random.default_rng(5)
+    background = space.unit(random.normal(size=(7, DIM)) + 1)
+    index = Index(entries, **arrays, background=background)
+    own = index._space
+    for vector in (background[3], arrays["questions"][4], space.unit(random.normal(size=DIM) + 1)):
+        found = index.search(vector, [1, 2])
+        cosines = own(background) @ own(vector)
+        assert found.background == pytest.approx(float(cosines.max()) - 0.3, abs=1e-5)
+        questions = own(arrays["questions"])
+        passages = arrays["passages"] - space.centre_of(arrays["passages"], "passage")
+        read = (space.unit(passages) @ space.unit(vector - own.centre)).max()
+        nearest = max(float((questions @ own(vector)).max()), float(read))
+        on_topic = np.maximum((own(background) @ questions.T).max(axis=1), nearest)
+        assert found.nearer == pytest.approx(max(0.0, float((cosines - on_topic).max())), abs=1e-5)
+    assert index.search(background[3], [1]).nearer > 0 == index.search(arrays["questions"][4], [1]).nearer
+    # What an answer is about is on topic too.
+    assert index.search(arrays["passages"][4], [1]).nearer == 0
+
+
+def test_without_a_background_there_is_no_evidence_of_it() -> None:
+    entries, arrays = faq()
+    found = Index(entries, **arrays).search(arrays["questions"][0], [1], text="at walmart")
+    assert (found.background, found.nearer, found.elsewhere) == (0.0, 0.0, False)
+
+
+def test_words_that_tell_are_looked_for_in_the_folded_text() -> None:
+    entries, arrays = faq()
+    index = Index(entries, **arrays, elsewhere=re.compile("cafe"))
+    told = [
+        index.search(arrays["questions"][0], [1], text=text).elsewhere
+        for text in ("The CAFÉ?", "The shop?", "")
+    ]
+    assert told == [True, False, False]

@@ -1,6 +1,7 @@
 """An index that was written and read again answers as the one that was written."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -47,6 +48,21 @@ def test_it_finds_the_same(wording: Wording) -> None:
         assert again.has_wording(text) == index.has_wording(text)
         assert again.wording.readings(text) == index.wording.readings(text)
         assert again.wording.fold(text) == index.wording.fold(text)
+
+
+def test_it_knows_what_is_off_topic() -> None:
+    entries, arrays = faq(entries=40)
+    background = np.random.default_rng(2).normal(size=(7, arrays["questions"].shape[1])).astype(np.float32)
+    index = Index(
+        entries, **arrays, background=background, elsewhere=re.compile(r"(?<!\S)shop 24(?!\S)|ショップ")
+    )
+    again = stored(index)
+    for text in ("Is SHOP 24 open?", "ショップの", "shop 241"):
+        found, same = (one.search(background[3], [1], text=text) for one in (index, again))
+        assert_equal(found, same)
+        assert found.nearer > 0
+    assert found.elsewhere is False
+    assert again.search(background[3], [1], text="Is SHOP 24 open?").elsewhere
 
 
 def test_its_entries_are_the_same() -> None:

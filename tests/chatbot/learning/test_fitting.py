@@ -1,25 +1,52 @@
 """Learning: parts of an FAQ, examples, fusion and calibration on problems whose answer is known."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from chatbot.answering.rank import CONTEXT, SIGNALS, Ranker, context_of, default_weights, order
+from chatbot.answering.rank import (
+    CONTEXT,
+    EVIDENCE,
+    SIGNALS,
+    Ranker,
+    context_of,
+    default_weights,
+    evidence_of,
+    order,
+)
 from chatbot.engine.calibrator import Calibrator
 from chatbot.engine.index import Shape, Signals
-from chatbot.learning.examples import Example, Group, calibration_rows, examine, hold_out, select, split
-from chatbot.learning.fitting import CORNERS, fit, fit_calibrator, fit_fusion
+from chatbot.learning.examples import (
+    CALIBRATED_OUT_OF_SCOPE,
+    LEARNED_OUT_OF_SCOPE,
+    Example,
+    Group,
+    calibration_rows,
+    examine,
+    hold_out,
+    select,
+    split,
+)
+from chatbot.learning.fitting import COLUMNS, CORNERS, LEARNED, NOTHING, fit, fit_calibrator, fit_fusion
 from chatbot.learning.metrics import expected_calibration_error
 from chatbot.learning.own import own_weights
 from tests.chatbot.learning.synthetic import material
 
 
 def listed(
-    random: np.random.Generator, *, informative: str, candidates: int = 8, in_scope: bool = True
+    random: np.random.Generator,
+    *,
+    informative: str,
+    candidates: int = 8,
+    in_scope: bool = True,
+    nearer: float = 0.0,
 ) -> Example:
     """A list of noise in which one signal points to the right candidate, where there is one."""
-    arrays = {name: random.normal(size=candidates).astype(np.float32) * 0.2 for name in SIGNALS}
+    arrays: dict[str, Any] = {
+        name: random.normal(size=candidates).astype(np.float32) * 0.2 for name in SIGNALS
+    }
     right = np.zeros(candidates, bool)
     if in_scope:
         right[random.integers(candidates)] = True
@@ -30,6 +57,8 @@ def listed(
             matched=np.zeros(candidates, np.int64),
             verbatim=np.zeros(candidates, bool),
             shape=Shape(wordings=0.5, answers=0.3, size=0.3),
+            nearer=nearer,
+            background=float(random.normal()) * 0.1,
             **arrays,
         ),
         right=right,
@@ -56,29 +85,31 @@ def test_newton_finds_the_minimum_of_the_stated_loss() -> None:
     pull = 1e-3
 
     def loss(flat: np.ndarray) -> float:
-        weights = flat.reshape(len(CONTEXT), len(SIGNALS) + 1)
+        weights = flat.reshape(len(CONTEXT), COLUMNS)
         total = pull / 2 * float(flat @ flat)
-        total += sum(float((np.minimum(c @ weights, 0)[:-1] ** 2).sum()) / 2 for c in CORNERS)
-        for part, share, inside in split(examples, out_of_scope=0.1):
+        total += sum(float((np.minimum(c @ weights, 0)[:NOTHING] ** 2).sum()) / 2 for c in CORNERS)
+        for part, share, inside in split(examples, out_of_scope=LEARNED_OUT_OF_SCOPE):
             for example in part:
                 context = context_of(example.signals.shape)
                 now = context @ weights
                 signals = np.stack([getattr(example.signals, name) for name in SIGNALS], axis=1)
-                scores = np.append(signals @ now[:-1], now[-1])
+                nothing = now[NOTHING] + evidence_of(example.signals) @ weights[0, NOTHING + 1 :]
+                scores = np.append(signals @ now[:NOTHING], nothing)
                 wanted = scores[:-1][example.right] if inside else scores[-1:]
                 total += share / len(part) * (np.log(np.exp(scores).sum()) - np.log(np.exp(wanted).sum()))
         return total
 
-    zeros = np.zeros((len(CONTEXT), len(SIGNALS) + 1))
-    ours = fit_fusion([examples], prior=zeros, pull=pull).ravel()
+    ours = fit_fusion([examples], prior=np.zeros((len(CONTEXT), COLUMNS)), pull=pull).ravel()
+    learned = LEARNED.ravel()
+    assert not ours[~learned].any()
     random = np.random.default_rng(0)
     around = [
-        loss(ours + random.normal(size=len(ours)) * size)
+        loss(ours + learned * random.normal(size=len(ours)) * size)
         for size in (1e-3, 1e-2, 0.1, 1.0)
         for _ in range(20)
     ]
     assert min(around) > loss(ours)
-    slope = [(loss(ours + step) - loss(ours - step)) / 2e-6 for step in np.eye(len(ours)) * 1e-6]
+    slope = [(loss(ours + step) - loss(ours - step)) / 2e-6 for step in np.eye(len(ours))[learned] * 1e-6]
     assert np.abs(slope).max() < 1e-5
 
 
@@ -90,6 +121,14 @@ def test_no_signal_counts_against_an_entry() -> None:
     weights = fit([Group(examples=examples)])
     for corner in CORNERS:
         assert (corner @ weights.fusion).min() > -0.3
+
+
+def test_what_speaks_for_nothing_is_learned() -> None:
+    random = np.random.default_rng(4)
+    examples = [listed(random, informative="words") for _ in range(200)]
+    examples += [listed(random, informative="words", in_scope=False, nearer=0.5) for _ in range(200)]
+    evidence = dict(zip(EVIDENCE, fit([Group(examples=examples)]).evidence, strict=True))
+    assert evidence["nearer"] > 3 * abs(evidence["background"])
 
 
 def test_nothing_to_learn_from_is_refused() -> None:
@@ -126,10 +165,22 @@ def test_out_of_scope_counts_its_share_however_much_there_is() -> None:
     for found in (few, many):
         _, right, counts = calibration_rows([found], default_weights())
         assert counts.sum() == pytest.approx(1.0)
-        assert counts[40:].sum() == pytest.approx(0.05)
+        assert counts[40:].sum() == pytest.approx(CALIBRATED_OUT_OF_SCOPE)
         assert not right[40:].any()
     _, _, counts = calibration_rows([replace(few, out_of_scope=0.4)], default_weights())
     assert counts[40:].sum() == pytest.approx(0.4)
+
+
+def test_each_source_out_of_scope_counts_the_same() -> None:
+    found = group(count=40)
+    few = [replace(example, source="stranger") for example in found.examples[40:50]]
+    parts = list(split(replace(found, examples=[*found.examples[:60], *few]), out_of_scope=0.3))
+    assert [(len(examples), round(share, 3), inside) for examples, share, inside in parts] == [
+        (40, 0.7, True),
+        (40, 0.1, False),
+        (20, 0.1, False),
+        (10, 0.1, False),
+    ]
 
 
 def test_taking_the_right_candidate_away() -> None:

@@ -18,12 +18,14 @@ def groups(noise: float) -> list[Group]:
 def test_the_curve_is_the_share_of_wrong_answers_from_each_threshold_on() -> None:
     found, weights = groups(2.5), default_weights()
     risk = fit_risk(found, weights)
-    probability, right, _, counts = outcomes(found, weights, out_of_scope=0.05)
-    assert counts.sum() == pytest.approx(1)
+    ranked = outcomes(found, weights)
+    assert ranked.counts.sum() == pytest.approx(1)
+    assert (ranked.together >= ranked.best).all()
+    assert (ranked.offered >= ranked.right).all()
     for place in (0, 20, 40):
-        answered = probability >= THRESHOLDS[place]
+        answered = ranked.best >= THRESHOLDS[place]
         if answered.any():
-            wrong = counts[answered & ~right].sum() / counts[answered].sum()
+            wrong = ranked.counts[answered & ~ranked.right].sum() / ranked.counts[answered].sum()
             assert risk.wrong[place] <= wrong + 1e-4
     assert list(risk.wrong) == sorted(risk.wrong, reverse=True)
     assert 0 < risk.wrong[0] < 1
