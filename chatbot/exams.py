@@ -112,16 +112,17 @@ def run_open(*, key: Key, actor: str) -> ExamRun:
 
 
 def open_due() -> int:
-    """Open the exams that nobody has sat yet for what is installed now; returns how many.
+    """Open exams again where what is installed is not what was examined there; returns how many.
 
-    One that was tried and could not be finished is left to people: it would most likely fail again.
+    A locale's first exam is for people to begin: an hour of a machine is not spent on a level that nobody asked for.
+    One that was tried and could not be finished is left to people, too: it would most likely fail again.
     """
     wanted = LocaleProfile.objects.filter(
         is_active=True, tenant__is_active=True, highest_level=Level.GENERATIVE
     )
     locales = {traps.exam_of(locale) for locale in wanted.values_list("locale", flat=True).distinct()} - {""}
     count = 0
-    for locale in sorted(locales):
+    for locale in sorted(locales & set(ExamRun.objects.values_list("locale", flat=True).distinct())):
         key = key_of(locale)
         if key is None or results.find(key) or ExamRun.objects.filter(**asdict(key)).exists():
             continue

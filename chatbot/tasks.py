@@ -190,7 +190,7 @@ def lost_resume(timestamp: int) -> None:
 @app.periodic(cron="*/10 * * * *")
 @app.task(queueing_lock="exams_open", lock="exams_open")
 def exams_open(timestamp: int) -> None:
-    """Open the exams that nobody has sat yet with the generator, prompts, guard and traps that are installed now."""
+    """Open exams again that were sat with another generator, prompts, guard or traps than are installed now."""
     from chatbot import exams
 
     if opened := exams.open_due():

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -161,13 +162,24 @@ def test_an_exam_that_was_begun_elsewhere_is_left_there() -> None:
     assert (run.state, run.done) == ("failed", 0)
 
 
-def test_only_what_nobody_has_sat_is_opened_by_itself() -> None:
+def _sat_before(locale: str) -> None:
+    """Store an exam that another generator has sat."""
+    before = replace(key(locale), generator="older@000000000000")
+    run = exams.run_open(key=before, actor="lena")
+    exams.run_fail(run_id=run.pk)
+
+
+def test_what_was_sat_before_is_opened_again_when_something_is_new() -> None:
     make_profile("demo")
     extractive = make_profile("demo", "en-US")
     LocaleProfile.objects.filter(pk=extractive.pk).update(highest_level="extractive")
     make_profile("demo", "it-IT")
+    make_profile("demo", "ja-JP")
+    assert exams.open_due() == 0, "an hour of a machine is not spent unasked"
+    _sat_before("de-DE")
+    _sat_before("en-US")
     assert exams.open_due() == 1
-    run = ExamRun.objects.get()
+    run = ExamRun.objects.latest("pk")
     assert (run.locale, run.author) == ("de-DE", exams.BY_ITSELF)
     assert exams.open_due() == 0
     exams.run_fail(run_id=run.pk)
@@ -177,6 +189,7 @@ def test_only_what_nobody_has_sat_is_opened_by_itself() -> None:
 def test_what_is_shipped_is_not_sat_again(monkeypatch: pytest.MonkeyPatch) -> None:
     profile = make_profile("demo")
     sat = [_sat(number, RIGHT) for number in range(20)]
+    _sat_before("de-DE")
     results.save([results.result_of(key(), sat, is_bare=False)])
     assert exams.open_due() == 0
     assert exams.may_generate(profile)
@@ -194,6 +207,7 @@ def _sat(number: int, text: str) -> Sat:
 def test_a_bare_result_earns_nothing() -> None:
     profile = make_profile("demo")
     results.save([results.result_of(key(), [_sat(n, RIGHT) for n in range(20)], is_bare=True)])
+    _sat_before("de-DE")
     assert not exams.may_generate(profile)
     assert exams.open_due() == 1
 
