@@ -1,5 +1,6 @@
-"""The one generator of this process: loaded in the background, so that chats never wait for it."""
+"""The one generator of this process: loaded when a profile may use it, in the background, so that no chat waits."""
 
+import functools
 import logging
 import threading
 from pathlib import Path
@@ -28,13 +29,18 @@ class Generation:
     def __init__(self) -> None:
         self.generator: Generator | None = None
         self._stopping = threading.Event()
+        self._wanted = threading.Event()
         self._after: threading.Event | None = None
         self._loader = threading.Thread(target=self._load, name="generator-loader", daemon=True)
 
     def start(self, *, after: threading.Event | None = None) -> None:
-        """Begin to load once `after` is set, and return at once."""
+        """Begin to load once it is wanted and `after` is set, and return at once."""
         self._after = after
         self._loader.start()
+
+    def want(self) -> None:
+        """Have the generator loaded, if it is not: a gigabyte is not held for answers that need none."""
+        self._wanted.set()
 
     def stop(self) -> None:
         """End the generator; what it writes fails with GeneratorStopped."""
@@ -45,9 +51,10 @@ class Generation:
             self.generator.stop()
 
     def _load(self) -> None:
-        while self._after is not None and not self._after.wait(LOOK_SECONDS):
-            if self._stopping.is_set():
-                return
+        for needed in filter(None, (self._wanted, self._after)):
+            while not needed.wait(LOOK_SECONDS):
+                if self._stopping.is_set():
+                    return
         from chatbot.engine import hardware
 
         hardware.give_way(NICENESS)
@@ -75,8 +82,15 @@ def version_for(locale: str) -> str:
     One generator writes in all of them; nothing is loaded, converted or fetched for this.
     """
     folder = _place()
-    if not locale or folder is None or not (folder / "config.json").is_file():
+    if not locale or folder is None:
         return ""
+    if not (folder / weights.WEIGHTS).is_file():
+        return "" if settings.GENERATOR_MODEL else weights.GENERATOR.version
+    return _fingerprint(folder, (folder / weights.WEIGHTS).stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)
+def _fingerprint(folder: Path, _changed_ns: int) -> str:
     return weights.fingerprint(folder)
 
 
@@ -85,16 +99,11 @@ def load(locale: str = "") -> "Generator | None":
 
     One generator writes in all locales; the locale is whose it is asked for.
     """
-    if _place() is None:
+    folder = prepare()
+    if folder is None:
         return None
     from chatbot.engine.generator.generator import Generator
 
-    folder = weights.prepare(
-        settings.GENERATOR_MODEL or None,
-        settings.MODEL_DIR,
-        pinned_sha256=settings.GENERATOR_SHA256 or None,
-        shipped=weights.GENERATOR,
-    )
     return Generator(
         folder,
         precision=settings.GENERATOR_PRECISION,
@@ -102,6 +111,18 @@ def load(locale: str = "") -> "Generator | None":
         queue=settings.GENERATOR_QUEUE,
         max_tokens=settings.GENERATOR_MAX_TOKENS,
         seconds=settings.GENERATOR_DEADLINE_SECONDS,
+    )
+
+
+def prepare() -> Path | None:
+    """Return the checked folder of the model that the settings choose, made or fetched first. Raises WeightsError."""
+    if _place() is None:
+        return None
+    return weights.prepare(
+        settings.GENERATOR_MODEL or None,
+        settings.MODEL_DIR,
+        pinned_sha256=settings.GENERATOR_SHA256 or None,
+        shipped=weights.GENERATOR,
     )
 
 

@@ -288,6 +288,9 @@ class Serving:
             )
 
     def _bundle(self, profile: LocaleProfile, index: Index, revision: int, model: Model) -> Bundle:
+        may_generate = exams.may_generate(profile)
+        if may_generate:
+            generation.want()
         return Bundle(
             profile_id=profile.pk,
             revision=revision,
@@ -296,7 +299,7 @@ class Serving:
             index=index,
             ranker=Ranker.allowing(profile.max_wrong_percent, weights=model.weights),
             manners=manners_of(profile),
-            may_generate=exams.may_generate(profile),
+            may_generate=may_generate,
         )
 
     def _embed(self, order: Order, texts: list[str], kind: Kind) -> Vectors:

@@ -35,6 +35,7 @@ def keep_busy() -> None:
 
     from chatbot.generation import generation
 
+    generation.want()
     while generation.generator is None:
         time.sleep(LOOK_SECONDS)
     (settings.VAR_DIR / READY).touch()

@@ -32,7 +32,8 @@ class Shipped:
     """A model that comes with packages, and the settings by which another takes its place.
 
     `conversion` is raised when the conversion changes, so that folders made by an older one are made again; `module`
-    has the function `convert(target, progress)`.
+    has the function `convert(target, progress)`. `version` is the fingerprint of what it makes, where that must be
+    known before it is made.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Shipped:
     module: str
     setting: str
     pin: str
+    version: str = ""
 
 
 ENCODER = Shipped(
@@ -55,6 +57,7 @@ GENERATOR = Shipped(
     module="chatbot.engine.generator.bundled",
     setting="GENERATOR_MODEL",
     pin="GENERATOR_SHA256",
+    version="gemma-3-270m@d9df495ac812",
 )
 
 

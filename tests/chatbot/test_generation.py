@@ -15,9 +15,21 @@ def test_none_is_loaded_where_none_is_set(settings) -> None:
     assert generation.version_for("de-DE") == ""
     assert generation.load("de-DE") is None
     held = Generation()
+    held.want()
     held.start()
     held._loader.join(30)
     assert held.generator is None
+    held.stop()
+
+
+def test_none_is_loaded_that_nobody_wants(settings, monkeypatch) -> None:
+    loaded = threading.Event()
+    monkeypatch.setattr(generation, "load", loaded.set)
+    held = Generation()
+    held.start()
+    assert not loaded.wait(1)
+    held.want()
+    assert loaded.wait(30)
     held.stop()
 
 
@@ -27,8 +39,16 @@ def test_the_version_is_told_without_loading(settings) -> None:
     assert generation.version_for("") == ""
 
 
+def test_the_shipped_ones_version_is_known_before_it_is_made(settings, tmp_path) -> None:
+    made = generation.version_for("de-DE")
+    settings.MODEL_DIR = tmp_path
+    assert generation.version_for("de-DE") == made
+    assert not any(tmp_path.iterdir())
+
+
 def test_one_that_is_not_there_yet_has_no_version(settings, tmp_path) -> None:
     settings.MODEL_DIR = tmp_path
+    settings.GENERATOR_MODEL = "example/model"
     assert generation.version_for("de-DE") == ""
     assert not any(tmp_path.iterdir())
 
@@ -38,6 +58,7 @@ def test_a_folder_that_cannot_be_used_leaves_the_site_without_and_says_why(
 ) -> None:
     settings.GENERATOR_MODEL = str(tmp_path)
     held = Generation()
+    held.want()
     with caplog.at_level(logging.ERROR, "chatbot.generation"):
         held.start()
         held._loader.join(60)
@@ -50,6 +71,7 @@ def test_starting_does_not_wait_for_the_model(settings, monkeypatch) -> None:
     gate = threading.Event()
     monkeypatch.setattr(generation, "load", lambda: gate.wait(30) and None)
     held = Generation()
+    held.want()
     held.start()
     assert held.generator is None
     assert held._loader.is_alive()
@@ -63,6 +85,7 @@ async def test_the_bundled_one_is_loaded_and_ended(settings) -> None:
     import time
 
     held = Generation()
+    held.want()
     held.start()
     held._loader.join(120)
     assert held.generator is not None
