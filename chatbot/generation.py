@@ -85,8 +85,17 @@ def version_for(locale: str) -> str:
     if not locale or folder is None:
         return ""
     if not (folder / weights.WEIGHTS).is_file():
-        return "" if settings.GENERATOR_MODEL else weights.GENERATOR.version
-    return _fingerprint(folder, (folder / weights.WEIGHTS).stat().st_mtime_ns)
+        version = "" if settings.GENERATOR_MODEL else weights.GENERATOR.version
+    else:
+        version = _fingerprint(folder, (folder / weights.WEIGHTS).stat().st_mtime_ns)
+    adapter = _adapter()
+    if adapter is None or not version:
+        return version
+    try:
+        return f"{version}+{weights.adapter_version(adapter)}"
+    except WeightsError as error:
+        logger.error("Answers are composed without a generator: %s", error)  # noqa: TRY400 -- says it all
+        return ""
 
 
 @functools.lru_cache(maxsize=4)
@@ -108,6 +117,7 @@ def load(locale: str = "") -> "Generator | None":
         folder,
         precision=settings.GENERATOR_PRECISION,
         threads=settings.GENERATOR_THREADS,
+        adapter=_adapter(),
         queue=settings.GENERATOR_QUEUE,
         max_tokens=settings.GENERATOR_MAX_TOKENS,
         seconds=settings.GENERATOR_DEADLINE_SECONDS,
@@ -124,6 +134,10 @@ def prepare() -> Path | None:
         pinned_sha256=settings.GENERATOR_SHA256 or None,
         shipped=weights.GENERATOR,
     )
+
+
+def _adapter() -> Path | None:
+    return Path(settings.GENERATOR_ADAPTER) if settings.GENERATOR_ADAPTER else None
 
 
 def _place() -> Path | None:

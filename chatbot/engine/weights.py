@@ -112,6 +112,17 @@ def fingerprint(folder: Path) -> str:
     return f"{folder.name.split('@')[0][:48]}@{digest[:12]}"
 
 
+def adapter_version(folder: Path) -> str:
+    """Return an adapter's part of a generator's version. Raises WeightsError."""
+    try:
+        digest = json.loads((folder / MANIFEST).read_text())["files"]["adapter_model.safetensors"]
+    except (OSError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"The adapter {folder} has no {MANIFEST} that names adapter_model.safetensors ({error}). Train it again."
+        ) from error
+    return f"{folder.resolve().name.split('@')[0][:32]}@{digest[:12]}"
+
+
 def weights_sha256(folder: Path) -> str:
     """Return the sha256 of a folder's weights: of the one file, or of the shards' names and hashes, line by line."""
     if (folder / WEIGHTS).is_file():

@@ -46,6 +46,21 @@ def test_the_shipped_ones_version_is_known_before_it_is_made(settings, tmp_path)
     assert not any(tmp_path.iterdir())
 
 
+def test_an_adapter_is_a_part_of_the_version_and_a_broken_one_leaves_none(settings, tmp_path, caplog) -> None:
+    plain = generation.version_for("de-DE")
+    adapter = tmp_path / "polite"
+    adapter.mkdir()
+    (adapter / "adapter_model.safetensors").write_bytes(b"weights")
+    weights.write_manifest(adapter)
+    settings.GENERATOR_ADAPTER = str(adapter)
+    digest = weights.sha256_of(adapter / "adapter_model.safetensors")
+    assert generation.version_for("de-DE") == f"{plain}+polite@{digest[:12]}"
+    (adapter / "manifest.json").unlink()
+    with caplog.at_level(logging.ERROR, "chatbot.generation"):
+        assert generation.version_for("de-DE") == ""
+    assert "Train it again" in caplog.text
+
+
 def test_one_that_is_not_there_yet_has_no_version(settings, tmp_path) -> None:
     settings.MODEL_DIR = tmp_path
     settings.GENERATOR_MODEL = "example/model"

@@ -42,10 +42,9 @@ def read(folder: Path, *, base: str) -> Adapter:
     try:
         own = json.loads((folder / "adapter.json").read_text())
         peft = json.loads((folder / "adapter_config.json").read_text())
-        digest = json.loads((folder / weights.MANIFEST).read_text())["files"][WEIGHTS]
         adapter = Adapter(
             folder=folder,
-            version=f"{folder.name.split('@')[0][:32]}@{digest[:12]}",
+            version=weights.adapter_version(folder),
             scale=float(peft["lora_alpha"]) / int(peft["r"]),
             source=own["source"],
             prompt=own["prompt"],

@@ -38,7 +38,7 @@ def train_adapter(
     watch.stage("reading")
     on = hardware.device()
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
-    model = AutoModelForCausalLM.from_pretrained(
+    model: Any = AutoModelForCausalLM.from_pretrained(
         base, dtype=torch.float32, attn_implementation="sdpa", use_safetensors=True, trust_remote_code=False
     ).to(on)
     model.requires_grad_(False)

@@ -150,7 +150,8 @@ def mean_loss(model: nn.Module, lessons: Sequence[Lesson], *, recipe: Recipe, bf
 
 def _summed_loss(model: nn.Module, batch: Sequence[Lesson], *, bf16: bool) -> tuple[torch.Tensor, int]:
     """Return the cross-entropy summed over a batch's reply tokens, and their number."""
-    causal: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+    adapted: Any = model
+    causal = adapted.get_base_model() if hasattr(model, "get_base_model") else adapted
     on = causal.lm_head.weight.device
     ids, mask, labels = (tensor.to(on) for tensor in _padded(batch))
     with torch.autocast(on.type, torch.bfloat16, enabled=bf16):
