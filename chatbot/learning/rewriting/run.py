@@ -38,9 +38,10 @@ def train_adapter(
     watch.stage("reading")
     on = hardware.device()
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
-    model: Any = AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         base, dtype=torch.float32, attn_implementation="sdpa", use_safetensors=True, trust_remote_code=False
-    ).to(on)
+    )
+    model = loaded.to(on)
     model.requires_grad_(False)
     end = int(model.config.eos_token_id)
     fitted = fit(
