@@ -18,16 +18,18 @@ from chatbot.answering.composition.prompt import Prompt
 from chatbot.answering.composition.stream import Writer, compose
 from chatbot.answering.composition.writer import TextGenerator
 from chatbot.answering.events import Answer, Question
+from chatbot.answering.guard.folding import normal
 from chatbot.answering.guard.guard import audit
 from chatbot.answering.guard.language import is_in_language
 from chatbot.answering.language import Detector
 from chatbot.answering.pipeline import Bundle
 from chatbot.answering.rank import Ranker
-from chatbot.answering.retrieve import build_index
+from chatbot.answering.retrieve import wording_of
 from chatbot.engine.index import Entry
 from chatbot.exam.lane import Lane
 from chatbot.exam.manners import plain_manners
 from chatbot.learning.dataset import Dataset
+from chatbot.learning.material import embed_entries
 
 LEVELS = ("verbatim", "extractive", "generative")
 # What the guard says of a sentence that holds no claim, or one that is counted elsewhere.
@@ -96,7 +98,7 @@ class Metered:
 def bundle_of(dataset: Dataset, *, lane: Lane, level: str, may_generate: bool = False) -> Bundle:
     """Return what answers from a data set's FAQ for a profile of plain manners, composed up to a level."""
     encoder = lane.encoder
-    index = build_index(
+    material = embed_entries(
         dataset.entries, embed=lambda texts, kind: encoder.encode(texts, kind=kind), tokenize=lane.tokens
     )
     return Bundle(
@@ -104,7 +106,7 @@ def bundle_of(dataset: Dataset, *, lane: Lane, level: str, may_generate: bool = 
         revision=0,
         version=encoder.version,
         upper=lane.base,
-        index=index,
+        index=material.index(wording=wording_of(dataset.entries)),
         ranker=Ranker(),
         manners=plain_manners(dataset.locale, level=level),
         may_generate=may_generate,
@@ -193,11 +195,10 @@ def _sources(entries: Sequence[Entry]) -> list[str]:
 
 
 def _is_wrong_language(text: str, approved: str, locale: str, detector: Detector) -> bool:
-    """Say whether a text is not in its locale's language though the approved one is."""
-    shown, source = (
-        is_in_language(one, locale=locale, detector=detector) if locale else True for one in (text, approved)
-    )
-    return source and not shown
+    """Say whether a text is not in its locale's language though the approved one is; names quoted from it may be."""
+    if not locale or not is_in_language(approved, locale=locale, detector=detector):
+        return False
+    return not is_in_language(text, locale=locale, detector=detector, approved=normal(approved).casefold())
 
 
 def _refused(answer: Answer) -> int:
