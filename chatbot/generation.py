@@ -31,11 +31,13 @@ class Generation:
         self._stopping = threading.Event()
         self._wanted = threading.Event()
         self._after: threading.Event | None = None
-        self._loader = threading.Thread(target=self._load, name="generator-loader", daemon=True)
+        self._loader: threading.Thread | None = None
 
     def start(self, *, after: threading.Event | None = None) -> None:
         """Begin to load once it is wanted and `after` is set, and return at once."""
         self._after = after
+        self._stopping.clear()
+        self._loader = threading.Thread(target=self._load, name="generator-loader", daemon=True)
         self._loader.start()
 
     def want(self) -> None:
@@ -45,10 +47,11 @@ class Generation:
     def stop(self) -> None:
         """End the generator; what it writes fails with GeneratorStopped."""
         self._stopping.set()
-        if self._loader.is_alive():
+        if self._loader is not None:
             self._loader.join(STOP_SECONDS)
         if self.generator is not None:
             self.generator.stop()
+            self.generator = None
 
     def _load(self) -> None:
         for needed in filter(None, (self._wanted, self._after)):

@@ -31,6 +31,10 @@ def test_none_is_loaded_that_nobody_wants(settings, monkeypatch) -> None:
     held.want()
     assert loaded.wait(30)
     held.stop()
+    loaded.clear()
+    held.start()
+    assert loaded.wait(30), "one that was stopped starts again"
+    held.stop()
 
 
 def test_the_version_is_told_without_loading(settings) -> None:
