@@ -31,13 +31,14 @@ class Generation:
         self._stopping = threading.Event()
         self._wanted = threading.Event()
         self._after: threading.Event | None = None
-        self._loader: threading.Thread | None = None
+        self._loader = self._new_loader()
 
     def start(self, *, after: threading.Event | None = None) -> None:
         """Begin to load once it is wanted and `after` is set, and return at once."""
         self._after = after
         self._stopping.clear()
-        self._loader = threading.Thread(target=self._load, name="generator-loader", daemon=True)
+        if self._loader.ident is not None:
+            self._loader = self._new_loader()
         self._loader.start()
 
     def want(self) -> None:
@@ -47,11 +48,14 @@ class Generation:
     def stop(self) -> None:
         """End the generator; what it writes fails with GeneratorStopped."""
         self._stopping.set()
-        if self._loader is not None:
+        if self._loader.is_alive():
             self._loader.join(STOP_SECONDS)
         if self.generator is not None:
             self.generator.stop()
             self.generator = None
+
+    def _new_loader(self) -> threading.Thread:
+        return threading.Thread(target=self._load, name="generator-loader", daemon=True)
 
     def _load(self) -> None:
         for needed in filter(None, (self._wanted, self._after)):
