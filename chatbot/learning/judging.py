@@ -24,7 +24,7 @@ from chatbot.learning.evaluate import Ranking, ask, serve
 from chatbot.learning.examples import examine
 from chatbot.learning.lesson import NO_TESTS, RANKER_KEPT, Lesson
 from chatbot.learning.material import Asked, Material, embed_entries
-from chatbot.learning.own import fitted_to, for_tuned
+from chatbot.learning.own import fitted_to
 from chatbot.learning.trunk import Trunk
 
 # Where the questions of a report come from: wordings that were held out, the same asked as if their FAQ did not exist,
@@ -90,7 +90,7 @@ class Judging:
 
     def fit(self, *, upper: Upper | None, kept: Weights | None) -> Fitted:
         """Fit the ranker to a version's vectors; where there is too little to fit it to, keep what is known to suit."""
-        prior = default_weights() if upper is None else for_tuned(default_weights())
+        prior = default_weights()
         if len(self._held_out) < FEWEST_TO_FIT:
             self.skipped.append(RANKER_KEPT)
             return self.unfitted(kept if upper is None else prior)

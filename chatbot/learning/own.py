@@ -1,11 +1,10 @@
 """A locale's own ranker: the shipped weights, moved as far as the FAQ's own alternates give reason to."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from chatbot.answering.rank import SIGNALS, Weights, default_weights
+from chatbot.answering.rank import Weights, default_weights
 from chatbot.learning.examples import Example, Group, hold_out
 from chatbot.learning.fitting import fit
 from chatbot.learning.material import Material
@@ -15,18 +14,6 @@ MOST = 1000
 # How many examples it takes to outweigh the shipped weights: the pull towards them falls with the number of examples.
 FUSION_STRENGTH = 1.0
 CALIBRATOR_STRENGTH = 2.0
-# Chosen on two samples of banking77, and not worse on arbanking77 and chitchat-es.
-TUNED_QUESTION = 4.0
-
-
-def for_tuned(weights: Weights) -> Weights:
-    """Return weights for vectors that were tuned to the FAQ.
-
-    Those of single wordings are then worth more: drawn together with their entry's others and away from the rest, the
-    nearest one says nearly as much as all of them.
-    """
-    factors = np.where(np.array(SIGNALS) == "question", TUNED_QUESTION, 1.0)
-    return replace(weights, fusion=weights.fusion * factors)
 
 
 def own_weights(material: Material, *, seed: int, prior: Weights | None = None) -> Weights:
