@@ -19,7 +19,7 @@ async def test_an_offer_to_switch_can_be_taken(server: RunningServer) -> None:
 async def test_a_pressed_suggestion_is_of_the_locale_that_made_it(server: RunningServer) -> None:
     async with chat(server.port, locale="en-US") as visitor:
         await visitor.hello()
-        asked = await visitor.ask("Tengo una duda sobre mi tarjeta de regalo")
+        asked = await visitor.ask("Sobre el envío")
         assert (asked["lang"], asked["outcome"]) == ("es-MX", "clarify")
         chosen = asked["suggestions"][0]
         await visitor.send(type="choose", faq=chosen["faq"], client_id=str(uuid.uuid4()))
