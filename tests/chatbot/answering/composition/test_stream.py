@@ -289,6 +289,21 @@ async def test_what_was_shown_stays_and_is_finished_with_what_is_missing(
     assert final.composed == "generated"
 
 
+async def test_of_two_questions_the_one_that_was_written_nothing_about_gets_its_approved_answer(
+    free: Bundle, encoder: BatchEncoder
+) -> None:
+    both = decided("returns", "parking")
+    pen = Pen(written("A sofa is $49.", "However, large furniture costs $49 to pick up."))
+    pieces, final = await heard(both, f"{COST} And parking?", free, encoder, writer=pen)
+    assert "".join(pieces) == final.text == "A sofa is $49.\n\nBehind the shop."
+    assert (final.composed, final.composition and final.composition.why) == ("generated", "passed")
+    assert final.composition
+    assert [(said.level, said.sentence) for said in final.composition.said] == [
+        ("generated", "A sofa is $49."),
+        ("extractive", "Behind the shop."),
+    ]
+
+
 async def test_a_stopped_answer_stops_its_writer(free: Bundle, encoder: BatchEncoder) -> None:
     pen = Pen(written("A sofa is $49."), written("More."))
     spoken = stream.compose(
