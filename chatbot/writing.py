@@ -5,7 +5,6 @@ from django.conf import settings
 from chatbot.answering.composition.writer import TextGenerator, Writer
 from chatbot.answering.language import Detector
 
-
 # Of what an answer may take: what was shown of a reply that is late is still finished in time.
 SHARE = 0.8
 
