@@ -20,7 +20,14 @@ from chatbot.answering.composition.text import Unit, sentences, units_of
 from chatbot.answering.events import Answer, Composition, Delta, Question, Said, Source
 from chatbot.answering.pipeline import Bundle, ComposingEncoder
 from chatbot.answering.retrieve import prepare
-from chatbot.engine.errors import EngineError, EngineOverloaded, GeneratorBusy, GeneratorLate
+from chatbot.engine.errors import (
+    EngineError,
+    EngineFailed,
+    EngineOverloaded,
+    GeneratorBusy,
+    GeneratorFailed,
+    GeneratorLate,
+)
 from chatbot.engine.index import Entry
 
 logger = logging.getLogger(__name__)
@@ -256,6 +263,8 @@ def _why(error: Exception) -> str:
             return "busy"
         case GeneratorLate():
             return "deadline"
+        case GeneratorFailed() | EngineFailed():
+            return "failed"
     return "no_generator"
 
 

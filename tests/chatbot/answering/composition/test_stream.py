@@ -16,7 +16,13 @@ from chatbot.answering.events import Answer, Delta, Question, Said, Source, Trac
 from chatbot.answering.pipeline import Bundle, ComposingEncoder
 from chatbot.engine import weights
 from chatbot.engine.arrays import Vectors
-from chatbot.engine.errors import EngineOverloaded, GeneratorBusy, GeneratorFailed, GeneratorLate
+from chatbot.engine.errors import (
+    EngineOverloaded,
+    GeneratorBusy,
+    GeneratorFailed,
+    GeneratorLate,
+    GeneratorStopped,
+)
 from chatbot.engine.index import Entry
 from chatbot.engine.upper import Upper
 from chatbot.learning.encoding import LocalEncoder
@@ -268,7 +274,8 @@ async def test_what_the_guard_passed_is_streamed_sentence_by_sentence(
         (Unfit(), "failed_guard"),
         (GeneratorBusy("full"), "busy"),
         (GeneratorLate("late"), "deadline"),
-        (GeneratorFailed("out of memory"), "no_generator"),
+        (GeneratorFailed("out of memory"), "failed"),
+        (GeneratorStopped("stopped"), "no_generator"),
     ],
 )
 async def test_a_generator_that_gives_up_leaves_the_approved_part(
