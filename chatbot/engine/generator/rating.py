@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from chatbot.engine.generator.attention import SlotCache, Step
+from chatbot.engine.generator.low_rank import Terms
 from chatbot.engine.generator.model import CausalModel
 
 # New tokens in one pass.
@@ -17,6 +18,8 @@ def rate(
     slot: int,
     ids: Sequence[int],
     continuations: Sequence[Sequence[int]],
+    *,
+    terms: Terms | None = None,
 ) -> list[float]:
     """Return the mean log-probability of every continuation's tokens; 0.0 for one without tokens.
 
@@ -28,7 +31,8 @@ def rate(
         if not branches:
             found.extend(0.0 for _ in group)
             continue
-        step = _side_by_side(cache, slot, len(ids) - 1, [len(branch) for branch in branches], model.device)
+        lengths = [len(branch) for branch in branches]
+        step = _side_by_side(cache, slot, len(ids) - 1, lengths, model.device, terms)
         hidden = model.hidden([[token for branch in branches for token in branch]], step)[0]
         targets = [token for continuation in group for token in continuation]
         rated = iter(model.log_probabilities(hidden, targets).split([len(branch) for branch in branches]))
@@ -49,7 +53,7 @@ def _groups(continuations: Sequence[Sequence[int]], tokens: int) -> Iterator[lis
 
 
 def _side_by_side(
-    cache: SlotCache, slot: int, start: int, lengths: Sequence[int], device: torch.device
+    cache: SlotCache, slot: int, start: int, lengths: Sequence[int], device: torch.device, terms: Terms | None
 ) -> Step:
     """Return the pass in which branches of some lengths all begin behind `start` tokens."""
     sizes = torch.tensor(lengths, device=device)
@@ -57,4 +61,6 @@ def _side_by_side(
     firsts = torch.repeat_interleave(sizes.cumsum(0) - sizes, sizes)
     positions = start + torch.arange(len(branch), device=device) - firsts
     sees = (branch[:, None] == branch[None, :]) & (positions[:, None] >= positions[None, :])
-    return Step(cache=cache, slots=[slot], starts=[start], positions=positions[None], sees=sees)
+    return Step(
+        cache=cache, slots=[slot], starts=[start], positions=positions[None], sees=sees, terms=[terms]
+    )

@@ -24,7 +24,7 @@ from customers.culture import Manners
 # A turn of a dialogue, by the marks that Gemma knows; other models read them as any other text.
 SOURCE = "{source}\n\n"
 PROMPT = "<start_of_turn>user\n{sources}{question}<end_of_turn>\n<start_of_turn>model\n"
-FORM = Adapter(folder=Path(), version="", scale=0.0, source=SOURCE, prompt=PROMPT)
+FORM = Adapter(version="", base="", scale=0.0, source=SOURCE, prompt=PROMPT, read=bytes)
 NOTICES = ("NOTICE", "GEMMA_TERMS.html")
 
 
