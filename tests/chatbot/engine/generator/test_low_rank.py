@@ -25,14 +25,12 @@ PROMPT, SEEDS = "Bestellungen", (11, 5)
 RANK, SCALE = 3, 8.0
 
 
-def adapter_for(
-    model: CausalModel, *, seed: int, kinds: tuple[str, ...] = ("q_proj", "o_proj", "down_proj")
-) -> Adapter:
+def adapter_for(model: CausalModel, *, seed: int) -> Adapter:
     """Return an adapter with random weights that clearly changes what a model says."""
     random = torch.Generator().manual_seed(seed)
     tensors = {}
     for name, one in model.module.named_modules():
-        if name.endswith(kinds):
+        if name.endswith(("q_proj", "o_proj", "down_proj")):
             tensors[f"base_model.model.{name}.lora_A.weight"] = torch.randn(
                 RANK, one.in_features, generator=random
             )
