@@ -170,7 +170,7 @@ def test_a_training_killed_at_every_boundary_makes_one_version_that_goes_live_wh
     profile: LocaleProfile, other: psycopg.Connection
 ) -> None:
     run = training.run_open(profile=profile, actor="lena")
-    for kills, boundary in enumerate([*TrainingRun.Stage.values, "version", "job"]):
+    for kills, boundary in enumerate([*trainings.STAGES, "saving", "version", "job"]):
         with held_at(other, boundary) as held, worker() as process:
             held()
             done = boundary == "job"
