@@ -21,6 +21,7 @@ from chatbot.answering.rank import weights_to_json
 from chatbot.exam.versions import Key
 from chatbot.learning.rewriting.gate import Teaching
 from chatbot.models import (
+    ExamRun,
     ModelVersion,
     TrainingRun,
     VersionAdapter,
@@ -75,7 +76,7 @@ class Learned:
 class ExamSat:
     """An exam that was sat for a training, every reply as it is stored (`exams.fields_of`).
 
-    It was sat with the adapter of `version`, or of the version that the training makes, or with none.
+    It was sat with the adapter of `version`, or with the one that the training made, or with none.
     """
 
     key: Key
@@ -228,6 +229,9 @@ def version_store(
     VersionSnapshot.objects.create(version=version, entries=learned.snapshot)
     if adapter is not None:
         VersionAdapter.objects.create(version=version, data=adapter)
+    if taught is not None and taught.teaching.is_live_kept:
+        # What it has earned outlives the version that it came with.
+        ExamRun.objects.filter(version=learned.against).update(version=version)
     for sat in taught.exams if taught else ():
         exams.sat_before(
             key=sat.key,

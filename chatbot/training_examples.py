@@ -1,6 +1,7 @@
 """Examples of replies from what a locale has to learn from, beside those that Kefu ships."""
 
 import asyncio
+import itertools
 
 from chatbot.engine.encoder import Encoder
 from chatbot.exam.lane import Lane
@@ -11,8 +12,9 @@ from customers import culture
 
 
 def for_faq(data: TrainingData, *, encoder: Encoder, seed: int) -> tuple[Example, ...]:
-    """Return a locale's own examples behind those shipped for it, so that nothing is unlearned; none where it has few.
+    """Return a locale's own examples among those shipped for it, so that nothing is unlearned; none where it has few.
 
+    They take turns, so that any beginning holds as many of both.
     A locale for which none are shipped learns beside those of its language, or of all. Raises EngineError.
     """
     shipped = _shipped(data.locale)
@@ -26,7 +28,8 @@ def for_faq(data: TrainingData, *, encoder: Encoder, seed: int) -> tuple[Example
             seed=seed,
         )
     )
-    return (*shipped, *own) if own else ()
+    turns = itertools.chain.from_iterable(itertools.zip_longest(shipped, own))
+    return tuple(one for one in turns if one is not None) if own else ()
 
 
 def _shipped(locale: str) -> tuple[Example, ...]:

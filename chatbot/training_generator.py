@@ -161,14 +161,10 @@ class _Teaching:
             before=Sitting(generator=generation.version_with(live, locale=self._exam), score=known),
             after=Sitting(generator=after.key.generator, score=score),
         )
+        sat.append(replace(after, is_of_new=True))
         if not judged.passed:
             return Taught(teaching=judged, exams=tuple(sat))
-        return Taught(
-            teaching=judged,
-            file=made.read(),
-            about=made.about(),
-            exams=(*sat, replace(after, is_of_new=True)),
-        )
+        return Taught(teaching=judged, file=made.read(), about=made.about(), exams=tuple(sat))
 
     def _sit(self, generator: Generator, adapter: Adapter | None, *, told: int) -> ExamSat:
         """Put the traps to the generator with an adapter, or go on where an earlier attempt ended."""

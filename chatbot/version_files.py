@@ -1,8 +1,8 @@
 """A model version as one file, to keep it or to take it to another Kefu: a zip of a manifest and safetensors.
 
 An uploaded file is somebody's claim. What it says is read within fixed sizes and checked against its hashes, against
-the shared encoder, and against the generator where it brings an adapter; what it says of how good the version is, is not
-taken over: the gate has not seen it, and its adapter has sat no exam here.
+the shared encoder, and against the generator where it brings an adapter; what it says of how good the version is, is
+not taken over: the gate has not seen it, and its adapter has sat no exam here.
 """
 
 import hashlib

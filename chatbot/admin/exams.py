@@ -192,12 +192,18 @@ def _cards(profiles: Sequence[LocaleProfile]) -> list[Card]:
                 profile=profile,
                 exam=exam,
                 standing=standing,
-                last=last.get(exam) if own is None else ExamRun.objects.filter(version=own).first(),
+                last=last.get(exam) if own is None else _last_of(own, standing),
                 problem=_problem(profile, exam, standing),
                 version=own,
             )
         )
     return cards
+
+
+def _last_of(version: ModelVersion, standing: Standing | None) -> ExamRun | None:
+    """Return the last exam with a version's adapter; it may have others, of one that was refused."""
+    generator = standing.key.generator if standing is not None else ""
+    return ExamRun.objects.filter(version=version, generator=generator).first()
 
 
 def _adapted(profiles: Sequence[LocaleProfile]) -> dict[int, ModelVersion]:
