@@ -1,6 +1,8 @@
 """The generator as a stage of a training: taught on the FAQ, examined, judged, stored, and gone on with."""
 
+import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,6 @@ import pytest
 from django.db import connection
 
 from chatbot import (
-    bulk_encoder,
     exam_candidate,
     exams,
     generation,
@@ -22,10 +23,11 @@ from chatbot import (
 )
 from chatbot.engine.generator.adapters import Adapter
 from chatbot.engine.generator.generator import Generator
+from chatbot.engine.runtime import Engine
 from chatbot.exam import results, traps
 from chatbot.learning.rewriting import gate
 from chatbot.learning.rewriting.gate import Teaching
-from chatbot.live_models import load
+from chatbot.live_models import LiveModels
 from chatbot.models import ExamRun, LiveVersion, ModelVersion, TrainingRun, VersionAdapter, VersionChange
 from chatbot.training_progress import Stopped
 from customers import services
@@ -70,7 +72,7 @@ def installed(
     settings.VAR_DIR = tmp_path
     settings.GENERATOR_MODEL, settings.GENERATOR_PRECISION = str(tiny_folder), "fp32"
     settings.GENERATOR_MAX_TOKENS, settings.GENERATOR_THREADS = 16, 1
-    monkeypatch.setattr(training_generator, "MOST_STEPS", 30)
+    monkeypatch.setattr(training_generator, "MOST_STEPS", 12)
     monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
     (tmp_path / "traps").mkdir()
     use_traps(tmp_path / "traps", monkeypatch, count=TRAPS)
@@ -91,16 +93,16 @@ def profile(transactional_db: None) -> LocaleProfile:
     return profile
 
 
-def opened(profile: LocaleProfile) -> TrainingRun:
-    return training.run_open(profile=profile, actor="lena", seed=7)
+def opened(profile: LocaleProfile, *, seed: int = 7) -> TrainingRun:
+    return training.run_open(profile=profile, actor="lena", seed=seed)
 
 
 def train(run: TrainingRun, **how: Any) -> ModelVersion | None:
     return training_work.train(run_id=run.pk, **how)
 
 
-def trained(profile: LocaleProfile) -> ModelVersion:
-    version = train(opened(profile))
+def trained(profile: LocaleProfile, *, seed: int = 7) -> ModelVersion:
+    version = train(opened(profile, seed=seed))
     assert version is not None
     return version
 
@@ -149,7 +151,7 @@ def test_a_version_gets_an_adapter_that_has_learned_and_passed(
     assert teaching.loss_before is not None
     assert teaching.loss_after is not None
     assert teaching.loss_after < teaching.loss_before
-    assert 0 < teaching.steps <= 30
+    assert 0 < teaching.steps <= 12
     # What the random model writes is refused, so the approved text is shown: right, in nobody's own words.
     assert teaching.before is not None
     assert teaching.after is not None
@@ -263,13 +265,8 @@ def test_the_live_adapter_is_what_it_is_held_against_and_stays_where_none_is_bet
     first = trained(profile)
     own = ExamRun.objects.get(version=first)
     LiveVersion.objects.create(profile=profile, version=first)
-    services.faq_import(
-        profile=profile,
-        drafts=[*FAQ, FaqDraft(key="new", questions=("Gibt es Tee?",), answer="Ja, jeden Tag.")],
-        actor="test",
-    )
     asked = examine(monkeypatch, after={3: SHORT})
-    second = trained(profile)
+    second = trained(profile, seed=8)
     teaching = teaching_of(second)
     assert (teaching.code, teaching.is_live_kept) == (gate.FEWER_RIGHT, True)
     assert teaching.before is not None
@@ -392,43 +389,42 @@ def test_the_encoders_curve_is_kept(profile: LocaleProfile, monkeypatch: pytest.
 # ---------------------------------------------------------------- serving
 
 
-async def test_going_live_and_back_switches_the_adapter(
-    profile: LocaleProfile, monkeypatch: pytest.MonkeyPatch
+def test_the_version_that_answers_brings_its_adapter(
+    profile: LocaleProfile, model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The version that answers brings its adapter, and the shipped model none."""
-    from asgiref.sync import sync_to_async
-
-    def made() -> Any:
-        rehearse(monkeypatch)
-        return trained(profile)
-
-    version = await sync_to_async(made)()
-    engine = type(
-        "Engine", (), {"version": bulk_encoder.encoder().version, "base": bulk_encoder.encoder().base}
-    )()
-    model = await sync_to_async(load)(version, engine=engine)
-    assert model.adapter is not None
+    rehearse(monkeypatch)
+    version = trained(profile)
+    models = LiveModels(Engine(model_folder, threads=1))
+    assert models.of(profile.pk).adapter is None
+    LiveVersion.objects.create(profile=profile, version=version)
+    models.refresh([profile.pk])
+    adapter = models.of(profile.pk).adapter
+    assert adapter == version_adapters.adapter_of(version)
+    assert adapter is not None
     held = generation.Generation()
-    assert held.speaking(model.adapter) is None
-    generator = await sync_to_async(generation.load)("de-DE")
+    assert held.speaking(adapter) is None, "nothing is loaded yet"
+    generator = generation.load("de-DE")
     assert generator is not None
     held.generator = generator
-    speaking = held.speaking(model.adapter)
+    speaking = held.speaking(adapter)
     assert speaking is not None
-    assert speaking.version == f"{generator.version}+{model.adapter.version}"
+    assert speaking.version == f"{generator.version}+{adapter.version}"
     assert held.speaking(None) is generator
     generator.start()
     try:
-        import time
-
-        pieces = [
-            piece async for piece in speaking.generate("Was?", max_tokens=4, deadline=time.monotonic() + 60)
-        ]
-        assert isinstance("".join(pieces), str)
-        kept = generator.model.low_rank._kept
-        assert list(kept) == [model.adapter.version], "it was read from the database"
+        asyncio.run(collected(speaking))
+        assert list(generator.model.low_rank._kept) == [adapter.version], "it was read from the database"
     finally:
-        await sync_to_async(held.stop)()
+        held.stop()
+    # Going back takes it away again.
+    LiveVersion.objects.update(version=None)
+    models.refresh([profile.pk])
+    assert models.of(profile.pk).adapter is None
+
+
+async def collected(speaking: Any) -> str:
+    deadline = time.monotonic() + 60
+    return "".join([piece async for piece in speaking.generate("Was?", max_tokens=4, deadline=deadline)])
 
 
 def test_one_for_another_generator_is_not_used(
