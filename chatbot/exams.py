@@ -7,22 +7,22 @@ that profile alone. Those of the model that Kefu comes with are shipped, so a ne
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from chatbot import generation, tasks
-from chatbot.answering.events import GENERATED
 from chatbot.engine.errors import WeightsError
 from chatbot.exam import results, traps, versions
 from chatbot.exam.exam import Candidate, Sat, ask
 from chatbot.exam.grading import Score, Why
 from chatbot.exam.trap import Trap
 from chatbot.exam.versions import Key
+from chatbot.exam_records import fields_of, forget_old, score_of
 from chatbot.models import ExamResult, ExamRun, LiveVersion, ModelVersion
 from customers.models import Level, LocaleProfile
 from customers.services import faq_announce
@@ -35,7 +35,6 @@ logger = logging.getLogger(__name__)
 
 State = ExamRun.State
 ACTIVE = (State.WAITING, State.RUNNING)
-RUNS_KEPT = 20
 BY_ITSELF = "exam_check"
 # How often a sitting exam looks whether its process is to end.
 LOOK_SECONDS = 0.5
@@ -96,11 +95,6 @@ def key_of(locale: str, *, adapter: "Adapter | None" = None) -> Key | None:
     """Return what an exam in a locale would be sat with now; None without an exam or a generator."""
     generator = generation.version_with(adapter, locale=locale)
     return versions.key(locale, generator) if locale and generator else None
-
-
-def score_of(run: ExamRun) -> Score:
-    """Return an exam's score, as far as it has come."""
-    return Score(total=run.total, right=run.right, forbidden=run.forbidden, own=run.own)
 
 
 # ---------------------------------------------------------------- from an exam's beginning to its end
@@ -214,57 +208,6 @@ def sit(
         return
 
 
-def sat_before(
-    *, key: Key, version: ModelVersion | None, author: str, replies: Sequence[dict[str, Any]]
-) -> None:
-    """Keep an exam that was sat elsewhere, in the caller's transaction; `replies` are `fields_of` all its traps."""
-    now = timezone.now()
-    run = ExamRun.objects.create(
-        **asdict(key),
-        version=version,
-        state=State.FINISHED,
-        author=author[:150],
-        finished_at=now,
-        progress_at=now,
-        done=len(replies),
-        total=len(replies),
-        **counts_of(replies),
-    )
-    run.passed = score_of(run).is_passed
-    run.save()
-    ExamResult.objects.bulk_create(
-        [ExamResult(run=run, position=position, **reply) for position, reply in enumerate(replies)]
-    )
-    _forget_old(run)
-
-
-def counts_of(replies: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """Return how many replies of an exam were right, false, and in words of the generator's own."""
-    return {
-        "right": sum(reply["why"] == Why.RIGHT for reply in replies),
-        "forbidden": sum(reply["why"] == Why.FORBIDDEN for reply in replies),
-        "own": sum(reply["level"] == GENERATED for reply in replies),
-    }
-
-
-def fields_of(sat: Sat) -> dict[str, Any]:
-    """Return what is stored of a reply, as values that JSON knows."""
-    composition = sat.reply.composition
-    return {
-        "key": sat.trap.key,
-        "kind": sat.trap.kind.value,
-        "question": sat.trap.question,
-        "sources": list(sat.trap.sources),
-        "shown": _storable(sat.reply.text),
-        "level": composition.level,
-        "level_why": composition.why,
-        "said": [_said(asdict(said)) for said in composition.said],
-        "why": sat.mark.why.value,
-        "phrases": list(sat.mark.phrases),
-        "seconds": sat.seconds,
-    }
-
-
 def run_fail(*, run_id: int) -> None:
     """Give an exam up."""
     ExamRun.objects.filter(pk=run_id, state__in=ACTIVE).update(state=State.FAILED, finished_at=timezone.now())
@@ -324,7 +267,7 @@ def _finish(run: ExamRun) -> None:
     locked.state, locked.passed = State.FINISHED, score_of(locked).is_passed
     locked.finished_at = locked.progress_at = timezone.now()
     locked.save()
-    _forget_old(locked)
+    forget_old(locked)
     if locked.version is None:
         announce(locked.locale)
     else:
@@ -339,23 +282,7 @@ def announce(locale: str) -> None:
     faq_announce(profile_ids=_profiles_of(locale))
 
 
-def _forget_old(run: ExamRun) -> None:
-    """Delete the oldest exams of the same locale, or of the same version's adapter."""
-    same = ExamRun.objects.filter(locale=run.locale, version=run.version)
-    kept = same.order_by("-pk")[:RUNS_KEPT]
-    same.exclude(pk__in=list(kept.values_list("pk", flat=True))).delete()
-
-
 def _profiles_of(locale: str) -> Iterable[int]:
     """Return the profiles that an exam's locale counts for."""
     rows = LocaleProfile.objects.values_list("pk", "locale")
     return [pk for pk, own in rows if traps.exam_of(own) == locale]
-
-
-def _storable(text: str) -> str:
-    """Return a text without what Postgres cannot hold."""
-    return text.replace("\x00", "")
-
-
-def _said(said: dict[str, Any]) -> dict[str, Any]:
-    return {name: _storable(value) if isinstance(value, str) else value for name, value in said.items()}

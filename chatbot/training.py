@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from chatbot import exams, tasks, versions
+from chatbot import exam_records, tasks, versions
 from chatbot.answering.rank import weights_to_json
 from chatbot.exam.versions import Key
 from chatbot.learning.rewriting.gate import Teaching
@@ -74,7 +74,7 @@ class Learned:
 
 @dataclass(frozen=True, kw_only=True)
 class ExamSat:
-    """An exam that was sat for a training, every reply as it is stored (`exams.fields_of`).
+    """An exam that was sat for a training, every reply as it is stored (`exam_records.fields_of`).
 
     It was sat with the adapter of `version`, or with the one that the training made, or with none.
     """
@@ -233,7 +233,7 @@ def version_store(
         # What it has earned outlives the version that it came with.
         ExamRun.objects.filter(version=learned.against).update(version=version)
     for sat in taught.exams if taught else ():
-        exams.sat_before(
+        exam_records.sat_before(
             key=sat.key,
             version=version if sat.is_of_new else sat.version,
             author=run.author,

@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from chatbot import exam_candidate, exams, generation, training_examples, version_adapters
+from chatbot import exam_candidate, exam_records, exams, generation, training_examples, version_adapters
 from chatbot.engine.encoder import Encoder
 from chatbot.engine.errors import EngineError, WeightsError
 from chatbot.engine.generator import adapters
@@ -180,7 +180,7 @@ class _Teaching:
                 except exams.Stopped:
                     self._progress.look()
                     raise
-                replies.append(exams.fields_of(sat))
+                replies.append(exam_records.fields_of(sat))
                 out.write(json.dumps(replies[-1]) + "\n")
                 out.flush()
         self._progress.step(told + len(replies))
@@ -251,7 +251,7 @@ def _without(code: str) -> Taught:
 
 
 def _score(sat: ExamSat) -> Score:
-    return Score(total=len(sat.replies), **exams.counts_of(sat.replies))
+    return Score(total=len(sat.replies), **exam_records.counts_of(sat.replies))
 
 
 def _digest(key: Key) -> str:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from chatbot import exams
+from chatbot import exam_records, exams
 from chatbot.admin import knowledge
 from chatbot.admin.exam_rows import kinds_shown, row_shown, shipped_row
 from chatbot.admin.upload_progress import is_quiet, stalled_sentence
@@ -122,7 +122,7 @@ def sat(request: HttpRequest, pk: int) -> HttpResponse:
         title=_("Exam"),
         run=shown,
         key=shown,
-        score=exams.score_of(shown),
+        score=exam_records.score_of(shown),
         is_finished=shown.state == ExamRun.State.FINISHED,
         is_current=shown.state != ExamRun.State.FINISHED or _is_current(shown),
         progress=_progress(shown),
@@ -132,7 +132,7 @@ def sat(request: HttpRequest, pk: int) -> HttpResponse:
         page=part,
         rows=[row_shown(result) for result in part],
         history=list(
-            ExamRun.objects.filter(locale=shown.locale, version=shown.version_id)[: exams.RUNS_KEPT]
+            ExamRun.objects.filter(locale=shown.locale, version=shown.version_id)[: exam_records.RUNS_KEPT]
         ),
         percent=PASS_PERCENT,
         may_run=_may_run(request),
@@ -163,7 +163,7 @@ def shipped(request: HttpRequest, locale: str) -> HttpResponse:
         is_current=True,
         kinds=kinds_shown(by_kind, by_kind - wrong),
         rows=rows,
-        history=list(ExamRun.objects.filter(locale=locale, version=None)[: exams.RUNS_KEPT]),
+        history=list(ExamRun.objects.filter(locale=locale, version=None)[: exam_records.RUNS_KEPT]),
         percent=PASS_PERCENT,
         may_run=_may_run(request),
     )

@@ -1,6 +1,8 @@
 """The generator as a stage of a training: taught on the FAQ, examined, judged, stored, and gone on with."""
 
 import asyncio
+import io
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from chatbot import (
@@ -21,6 +24,7 @@ from chatbot import (
     version_adapters,
     versions,
 )
+from chatbot.engine import weights
 from chatbot.engine.generator.adapters import Adapter
 from chatbot.engine.generator.generator import Generator
 from chatbot.engine.runtime import Engine
@@ -464,3 +468,49 @@ def test_an_adapter_that_went_live_unexamined_is_examined(
     assert exams.may_generate(profile, adapter=version_adapters.adapter_of(version))
     assert not exams.may_generate(profile), "the generator without it has not been examined"
     assert not VersionChange.objects.exists()
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_the_command_teaches_a_tenants_faq_too(profile: LocaleProfile, tmp_path: Path) -> None:
+    out, told = tmp_path / "mine", io.StringIO()
+    call_command(
+        "train_adapter", str(out), "--tenant", "demo", "--locale", "de-DE", "--epochs", "1", "--json",
+        stdout=told, stderr=io.StringIO(),
+    )  # fmt: skip
+    found = json.loads(told.getvalue())
+    assert found["base"] == generation.version_for("de-DE")
+    assert found["examples"]["de-DE"] > 64
+    assert 0 < found["steps"] <= 12
+    assert weights.verify(out)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--tenant", "demo"), "exactly one --locale"),
+        (("--tenant", "demo", "--locale", "de-DE", "--examples", "."), "without --examples"),
+        (("--tenant", "nobody", "--locale", "de-DE"), "no active locale"),
+        (("--tenant", "demo", "--locale", "de-DE"), "too small"),
+    ],
+)
+def test_what_the_command_cannot_teach_is_said(
+    profile: LocaleProfile, tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    FaqEntry.objects.exclude(key="topic-0").update(is_active=False)
+    with pytest.raises(CommandError, match=said):
+        call_command("train_adapter", str(tmp_path / "mine"), *options, stderr=io.StringIO())
+    assert not (tmp_path / "mine").exists()
+
+
+def test_the_retrain_command_prints_what_became_of_it(
+    profile: LocaleProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rehearse(monkeypatch)
+    examine(monkeypatch, after={2: FALSE})
+    out = io.StringIO()
+    call_command("retrain", "--tenant", "demo", "--locale", "de-DE", stdout=out, stderr=io.StringIO())
+    lines = out.getvalue().splitlines()
+    assert "  generator: forbidden" in lines
+    assert any(line.startswith("    exam after: 3 of 4 right, 1 false claims (tiny@") for line in lines)

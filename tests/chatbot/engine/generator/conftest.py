@@ -11,7 +11,7 @@ import torch
 from django.conf import settings
 
 from chatbot.engine import weights
-from chatbot.engine.generator.generator import Generator
+from chatbot.engine.generator.generator import Adapted, Generator
 from chatbot.engine.generator.model import CausalModel
 from tests.chatbot.tiny_models import write_tiny
 
@@ -68,7 +68,7 @@ def greedy(model: Any, ids: Sequence[int], count: int) -> list[int]:
     return [int(token) for token in made[0, len(ids) :] if int(token) != 1]
 
 
-async def collected(generator: Generator, text: str, **options: Any) -> str:
+async def collected(generator: Generator | Adapted, text: str, **options: Any) -> str:
     """Return a whole reply."""
     options = {"max_tokens": 24, "deadline": soon()} | options
     return "".join([piece async for piece in generator.generate(text, **options)])

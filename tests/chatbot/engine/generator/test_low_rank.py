@@ -13,7 +13,7 @@ from chatbot.engine.generator import adapters
 from chatbot.engine.generator.adapters import Adapter
 from chatbot.engine.generator.attention import Step, causal
 from chatbot.engine.generator.continuous import Continuous
-from chatbot.engine.generator.generator import Generator
+from chatbot.engine.generator.generator import Adapted, Generator
 from chatbot.engine.generator.jobs import Ear, End, Rating, Writing
 from chatbot.engine.generator.low_rank import LowRank
 from chatbot.engine.generator.model import CausalModel
@@ -126,7 +126,7 @@ async def test_replies_written_together_are_each_their_own_models(tiny_folder, t
     """The same prompt from everybody: what one adapter has read of it is no beginning for another."""
     generator = Generator(tiny_folder, precision="fp32", threads=1, queue=20)
     generator.start()
-    speakers = [generator, *(generator.adapted(adapter) for adapter in both)]
+    speakers: list[Generator | Adapted] = [generator, *(generator.adapted(adapter) for adapter in both)]
     try:
         for _ in range(2):  # the second time their prompts have been read
             said = await asyncio.gather(*(collected(speaker, PROMPT, max_tokens=10) for speaker in speakers))
