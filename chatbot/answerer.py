@@ -94,7 +94,7 @@ class Answerer:
             )
         except Exception:
             logger.exception("Wording the answer to %s %d failed", turn.conversation_id, turn.seq)
-            why = "busy"
+            why = "failed"
         return replace(decided, composition=Composition(level=events.VERBATIM, why=why))
 
     def ending(self, turn: RunningTurn, outcome: str, text: str = "") -> Answer:

@@ -52,6 +52,11 @@ class Generation:
             return self.generator
         return self.generator.adapted(adapter)
 
+    def wait(self) -> None:
+        """Return when the loading that was begun has come to an end; at once where the generator is not wanted."""
+        if self._wanted.is_set():
+            self._loader.join()
+
     def stop(self) -> None:
         """End the generator; what it writes fails with GeneratorStopped."""
         self._stopping.set()

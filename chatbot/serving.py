@@ -77,6 +77,11 @@ class Serving:
             pauses.look_past_what_stays()
             generation.start(after=self._refresher.has_refreshed)
 
+    def load_generator(self) -> None:
+        """Load the generator now where a served profile may use it: for what answers once and ends."""
+        generation.start()
+        generation.wait()
+
     def use_apart(self, folder: Path) -> None:
         """Have large indexes built in a process of their own, with the tokenizer of a model folder."""
         engine = self.running_engine()
