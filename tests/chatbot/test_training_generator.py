@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from chatbot import (
     version_adapters,
     versions,
 )
+from chatbot.answering.language import Detector
 from chatbot.engine import weights
 from chatbot.engine.generator.adapters import Adapter
 from chatbot.engine.generator.generator import Generator
@@ -33,6 +35,7 @@ from chatbot.learning.rewriting import gate
 from chatbot.learning.rewriting.gate import Teaching
 from chatbot.live_models import LiveModels
 from chatbot.models import ExamRun, LiveVersion, ModelVersion, TrainingRun, VersionAdapter, VersionChange
+from chatbot.serving import Serving
 from chatbot.training_progress import Stopped
 from customers import services
 from customers.models import FaqEntry, LocaleProfile
@@ -414,6 +417,16 @@ def test_the_version_that_answers_brings_its_adapter(
     assert speaking is not None
     assert speaking.version == f"{generator.version}+{adapter.version}"
     assert held.speaking(None) is generator
+    serving = Serving()
+    serving.detector = Detector()
+    monkeypatch.setattr("chatbot.serving.generation", held)
+    for bundle, wanted in (
+        (SimpleNamespace(adapter=adapter, may_generate=True), speaking.version),
+        (SimpleNamespace(adapter=None, may_generate=True), generator.version),
+        (SimpleNamespace(adapter=adapter, may_generate=False), None),
+    ):
+        writer = serving.writer_for(bundle)  # type: ignore[arg-type]
+        assert (writer and writer.version) == wanted
     generator.start()
     try:
         asyncio.run(collected(speaking))
