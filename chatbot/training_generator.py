@@ -105,7 +105,7 @@ class _Teaching:
             loss_before=loss["held_out_before"],
             loss_after=loss["held_out_after"],
             exam=self._exam,
-            examples=sum(told["examples"].values()),
+            examples=told["recipe"]["lessons"],
             steps=told["steps"],
             seconds=told["seconds"],
         )
@@ -171,10 +171,14 @@ class _Teaching:
         candidate = exam_candidate.candidate(generator, self._exam, adapter=adapter)
         key = versions.key(self._exam, candidate.version)
         file = self._folder / REPLIES.format(_digest(key))
-        replies = _read(file)
+        known = _read(file)
+        replies: list[dict[str, Any]] = []
         with asyncio.Runner() as runner, file.open("a", encoding="utf-8") as out:
-            for trap in traps.load(self._exam)[len(replies) :]:
+            for trap in traps.load(self._exam):
                 self._progress.step(told + len(replies))
+                if trap.key in known:
+                    replies.append(known[trap.key])
+                    continue
                 try:
                     sat = runner.run(exams.ask_until(trap, candidate, _ended(self._progress)))
                 except exams.Stopped:
@@ -258,10 +262,14 @@ def _digest(key: Key) -> str:
     return hashlib.sha256(json.dumps(asdict(key), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _read(file: Path) -> list[dict[str, Any]]:
-    """Return the replies that an earlier attempt has written down; a last line that was cut off is dropped."""
+def _read(file: Path) -> dict[str, dict[str, Any]]:
+    """Return the replies that earlier attempts have written down, by trap; a last line that was cut off is dropped.
+
+    Somebody who was overtaken may have added one that another has as well.
+    """
     if not file.is_file():
-        return []
+        return {}
     whole, _, _rest = file.read_text(encoding="utf-8").rpartition("\n")
     file.write_text(f"{whole}\n" if whole else "", encoding="utf-8")
-    return [json.loads(line) for line in whole.splitlines() if line]
+    found = (json.loads(line) for line in whole.splitlines() if line)
+    return {reply["key"]: reply for reply in found}

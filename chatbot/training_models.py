@@ -260,7 +260,7 @@ class VersionChange(models.Model):
 
     class Failure(models.TextChoices):
         OTHER_ENCODER = "other_encoder", _("it was tuned from another encoder")
-        DAMAGED = "damaged", _("its tuned layers are damaged")
+        DAMAGED = "damaged", _("its tuned layers or its adapter are damaged")
         ERROR = "error", _("an error, which the worker's log names")
 
     profile = models.ForeignKey(

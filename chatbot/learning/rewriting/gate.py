@@ -31,7 +31,7 @@ class Teaching:
     """What became of a locale's adapter; `code` is one of CODES. `exam` is the locale whose exam was sat.
 
     `loss_before` and `loss_after` are of held-out replies, in nats per token; `before` is the exam of what was live.
-    `is_live_kept`: the version that was live had an adapter, which the new one takes over.
+    It learned so many `examples`. `is_live_kept`: what was live had an adapter, which the new version takes over.
     """
 
     code: str
