@@ -27,10 +27,10 @@ def main() -> None:
 
     load = generation.load
 
-    def load_faulty(locale: str = "") -> "Generator | None":
+    def load_faulty(*arguments: Any, **options: Any) -> "Generator | None":
         from django.conf import settings
 
-        generator = load(locale)
+        generator = load(*arguments, **options)
         if generator is not None:
             make_faulty(generator, settings.VAR_DIR)
         return generator

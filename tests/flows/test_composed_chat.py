@@ -31,8 +31,8 @@ QUESTIONS = (
     "do gift cards count toward the free shipping minimum?",
     "is oversized furniture more expensive to ship?",
 )
-# What says that the generator had a hand in an answer, or was to have.
-WRITTEN = {"passed", "failed_guard"}
+# Why an answer is as it is where the generator did its work, whether or not that was fit to be shown.
+WRITTEN = {"passed", "failed_guard", "unknown"}
 
 
 @pytest.fixture(scope="module")
