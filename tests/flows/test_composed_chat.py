@@ -76,11 +76,12 @@ async def test_composed_answers_are_streamed_and_stored_as_they_were_shown(serve
             said = [one for one in composition["said"] if one["shown"]]
             assert said
             assert all(one["verdict"] == "ok" and one["evidence"] for one in said)
-            # What the guard refused is in the record, and nowhere else.
+            shown = [one["sentence"] for one in said]
             own = [one["sentence"] for one in said if one["level"] == "generated"]
-            refused = [one["sentence"] for one in composition["said"] if not one["shown"]]
             assert all(sentence in answer["text"] for sentence in own)
-            assert not [s for s in refused if s in answer["text"] and not any(s in one for one in own)]
+            # What was refused is in the record alone, unless it is a part of what was approved and said.
+            refused = [one["sentence"] for one in composition["said"] if not one["shown"]]
+            assert not [one for one in refused if one in answer["text"] and not any(one in s for s in shown)]
             composed.append(answer["composed"])
     assert "generated" in composed
 
