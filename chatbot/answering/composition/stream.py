@@ -13,7 +13,7 @@ from typing import Protocol
 
 from chatbot.answering import events
 from chatbot.answering.composition import wording
-from chatbot.answering.composition.extractive import Extract, extract, joined
+from chatbot.answering.composition.extractive import Extract, Reader, extract, joined
 from chatbot.answering.composition.level import Facts, as_approved, length_of, level_of, may_have_parts
 from chatbot.answering.composition.suggestions import suggestions
 from chatbot.answering.composition.text import Unit, sentences, units_of
@@ -51,6 +51,8 @@ class Writer(Protocol):
     def write(
         self, question: str, sources: Sequence[str], *, bundle: Bundle, encoder: ComposingEncoder
     ) -> AsyncGenerator[Said, None]: ...
+
+    async def likelihoods(self, question: str, texts: Sequence[str]) -> list[float]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +139,7 @@ async def _plan(
     if why := as_approved(facts):
         return Plan(level=events.VERBATIM, why=why, text=decided.text)
     try:
-        parts = await _parts(decided, question, entries, facts, bundle=bundle, encoder=encoder)
+        parts = await _parts(decided, question, entries, facts, bundle=bundle, encoder=encoder, reader=writer)
     except EngineError as error:
         logger.warning("An answer is said as approved, for no part of it could be found: %r", error)
         return Plan(level=events.VERBATIM, why="busy", text=decided.text)
@@ -155,6 +157,7 @@ async def _parts(
     *,
     bundle: Bundle,
     encoder: ComposingEncoder,
+    reader: Reader | None,
 ) -> list[Extract | None]:
     """Return the part of each source that is asked for, None for all of it. Raises EngineError."""
     read = [trace.read_as for trace in decided.traces]
@@ -166,6 +169,7 @@ async def _parts(
             entry,
             locale=bundle.manners.locale,
             encoder=encoder,
+            reader=reader,
             must_be_narrow=not facts.is_repeated,
         )
         if may_have_parts(replace(facts, length=length_of(entry.answer)))

@@ -107,32 +107,26 @@ class Generator:
             yield piece
 
     async def likelihoods(
-        self, text: str, continuations: Sequence[str], *, deadline: float, adapter: Adapter | None = None
+        self, text: str, pairs: Sequence[tuple[str, str]], *, deadline: float
     ) -> list[float]:
-        """Return the mean log-probability per token of every continuation of a text; what they share is read once.
+        """Return the mean log-probability per token of the second of each pair, behind `text` and the first.
 
-        Raises what `generate` raises.
+        `text` is read once. Raises what `generate` raises.
         """
-        if not continuations:
+        if not pairs:
             return []
-        ids = self.model.encode(text, is_adapted=adapter is not None)
-        tails = [
-            list(self.model.tokenizer.encode(continuation, add_special_tokens=False).ids)
-            for continuation in continuations
-        ]
-        self._check_fits(len(ids), max(map(len, tails)))
-        job = Rating(
-            ids=ids,
-            ear=Ear(),
-            deadline=self._bounded(deadline),
-            terms=await self._terms(adapter),
-            continuations=tails,
-        )
+        ids = self.model.encode(text)
+        read = [(self._tokens(given), self._tokens(said)) for given, said in pairs]
+        self._check_fits(len(ids), max(len(given) + len(said) for given, said in read))
+        job = Rating(ids=ids, ear=Ear(), deadline=self._bounded(deadline), pairs=read)
         async with self._running(job):
             found = await job.ear.hear()
             _raise(found)
         assert isinstance(found, list)
         return found
+
+    def _tokens(self, text: str) -> list[int]:
+        return list(self.model.tokenizer.encode(text, add_special_tokens=False).ids)
 
     async def _terms(self, adapter: Adapter | None) -> Terms | None:
         """Return what an adapter adds, read elsewhere than on the event loop. Raises GeneratorFailed."""
@@ -185,11 +179,14 @@ class Adapted:
             text, max_tokens=max_tokens, stop=stop, prefix=prefix, deadline=deadline, adapter=self._adapter
         )
 
-    async def likelihoods(self, text: str, continuations: Sequence[str], *, deadline: float) -> list[float]:
-        """Return what `Generator.likelihoods` does."""
-        return await self._generator.likelihoods(
-            text, continuations, deadline=deadline, adapter=self._adapter
-        )
+    async def likelihoods(
+        self, text: str, pairs: Sequence[tuple[str, str]], *, deadline: float
+    ) -> list[float]:
+        """Return what `Generator.likelihoods` does: how likely texts are is asked of the model alone.
+
+        What weighs such likelihoods was fitted to it, and an adapter only learns to reply.
+        """
+        return await self._generator.likelihoods(text, pairs, deadline=deadline)
 
 
 def _raise(item: object) -> None:

@@ -106,6 +106,9 @@ class Pen:
     def __init__(self, *said: Said, failure: Exception | None = None) -> None:
         self.said, self.failure, self.closed = said, failure, False
 
+    async def likelihoods(self, question: str, texts: Sequence[str]) -> list[float]:
+        return [0.0 for _ in texts]
+
     async def write(
         self, question: str, sources: Sequence[str], *, bundle: Bundle, encoder: ComposingEncoder
     ) -> AsyncGenerator[Said, None]:

@@ -138,8 +138,9 @@ async def test_replies_written_together_are_each_their_own_models(tiny_folder, t
             # Half of a character is never shown.
             assert said == [text.replace("�", "") for text in decoded]
         assert len(set(said)) == 3
-        rated = [await one.likelihoods(PROMPT, [" yes", " no"], deadline=soon()) for one in speakers]
-        assert rated[0] != rated[1] != rated[2]
+        pairs = [("", " yes"), ("", " no")]
+        rated = [await one.likelihoods(PROMPT, pairs, deadline=soon()) for one in speakers]
+        assert rated[1:] == [pytest.approx(rated[0])] * 2, "that is asked of the model alone"
     finally:
         await asyncio.to_thread(generator.stop)
 
@@ -174,7 +175,7 @@ async def test_beside_continuous_batching_they_run_over_slots(tiny, both, merged
         with pytest.raises(GeneratorFailed, match="takes no adapter"):
             backend.submit(jobs[1])
         with pytest.raises(GeneratorFailed, match="rates nothing"):
-            backend.submit(Rating(ids=[2], ear=Ear(), deadline=soon(), continuations=[[3]]))
+            backend.submit(Rating(ids=[2], ear=Ear(), deadline=soon(), pairs=[([], [3])]))
     finally:
         tiny.has_slots = True
         await asyncio.to_thread(backend.stop)
