@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from chatbot.engine.errors import WeightsError
 from chatbot.exam.candidate import SECONDS, Written
 from chatbot.exam.lane import Lane
 
 if TYPE_CHECKING:
     # Importing it takes torch.
+    from chatbot.engine.generator.adapters import Adapter
     from chatbot.engine.generator.generator import Generator
 
 
@@ -34,19 +36,33 @@ def running(locale: str) -> Iterator["Generator"]:
 
 
 @contextmanager
-def loaded(locale: str, *, is_bare: bool = False) -> Iterator[Written]:
-    """Load a locale's candidate, with the encoder that the guard needs. Raises NoGenerator, WeightsError."""
+def loaded(locale: str, *, is_bare: bool = False, adapter: "Adapter | None" = None) -> Iterator[Written]:
+    """Load a locale's candidate, with the encoder that the guard needs. Raises NoGenerator, WeightsError.
+
+    An adapter of the installed generator is put beside it.
+    """
+    with running(locale) as generator:
+        yield candidate(generator, locale, is_bare=is_bare, adapter=adapter)
+
+
+def candidate(
+    generator: "Generator", locale: str, *, is_bare: bool = False, adapter: "Adapter | None" = None
+) -> Written:
+    """Return who sits an exam with a running generator. Raises WeightsError for an adapter of another one."""
     from chatbot import bulk_encoder
     from chatbot.answering.composition.writer import Writer
     from chatbot.answering.language import Detector
 
-    lane = Lane(bulk_encoder.encoder())
-    with running(locale) as generator:
-        writer = Writer(
-            generator,
-            detector=Detector(),
-            max_tokens=settings.GENERATOR_MAX_TOKENS,
-            seconds=SECONDS,
-            is_guarded=not is_bare,
+    if adapter is not None and adapter.base != generator.version:
+        raise WeightsError(
+            f"The adapter {adapter.version} was trained for {adapter.base}, but the generator is {generator.version}. "
+            "Train it for this one."
         )
-        yield Written(writer, locale=locale, encoder=lane)
+    writer = Writer(
+        generator if adapter is None else generator.adapted(adapter),
+        detector=Detector(),
+        max_tokens=settings.GENERATOR_MAX_TOKENS,
+        seconds=SECONDS,
+        is_guarded=not is_bare,
+    )
+    return Written(writer, locale=locale, encoder=Lane(bulk_encoder.encoder()))

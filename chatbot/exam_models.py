@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 class ExamRun(models.Model):
     """One locale's traps put to one generator, with the prompts and the guard of that time; all are named by version.
 
-    Such a run speaks for every tenant: the traps bring their own sources.
+    Such a run speaks for every tenant: the traps bring their own sources. One with a version's own adapter speaks for
+    that version, and is its tenant's alone: what it replied may hold words that it learned there.
     """
 
     class State(models.TextChoices):
@@ -18,6 +19,14 @@ class ExamRun(models.Model):
         FAILED = "failed", _("failed")
 
     locale = models.CharField(_("locale"), max_length=35)
+    version = models.ForeignKey(
+        "chatbot.ModelVersion",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="exams",
+        verbose_name=_("model version"),
+    )
     generator = models.CharField(_("generator"), max_length=255)
     prompts = models.CharField(_("prompts"), max_length=64)
     guard = models.CharField(_("guard"), max_length=64)
@@ -41,9 +50,14 @@ class ExamRun(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["locale"],
-                condition=models.Q(state__in=["waiting", "running"]),
+                condition=models.Q(state__in=["waiting", "running"], version=None),
                 name="exam_at_once_once_per_locale",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["version"],
+                condition=models.Q(state__in=["waiting", "running"]),
+                name="exam_at_once_once_per_version",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """Exams that generators sit before they may speak freely: opening them, sitting them in the worker, what they earned.
 
-A result holds for just what it was sat with (`chatbot.exam.versions.Key`). Those of the model that Kefu comes with are
-shipped, so a new installation has nothing to sit.
+A result holds for just what it was sat with (`chatbot.exam.versions.Key`); with the adapter of a profile's version, for
+that profile alone. Those of the model that Kefu comes with are shipped, so a new installation has nothing to sit.
 """
 
 import asyncio
@@ -9,31 +9,37 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from chatbot import generation, tasks
+from chatbot.engine.errors import WeightsError
 from chatbot.exam import results, traps, versions
 from chatbot.exam.exam import Candidate, Sat, ask
 from chatbot.exam.grading import Score, Why
 from chatbot.exam.trap import Trap
 from chatbot.exam.versions import Key
-from chatbot.models import ExamResult, ExamRun
+from chatbot.exam_records import fields_of, forget_old, score_of
+from chatbot.models import ExamResult, ExamRun, LiveVersion, ModelVersion
 from customers.models import Level, LocaleProfile
 from customers.services import faq_announce
+
+if TYPE_CHECKING:
+    # Importing it takes torch.
+    from chatbot.engine.generator.adapters import Adapter
 
 logger = logging.getLogger(__name__)
 
 State = ExamRun.State
 ACTIVE = (State.WAITING, State.RUNNING)
-RUNS_KEPT = 20
 BY_ITSELF = "exam_check"
 # How often a sitting exam looks whether its process is to end.
 LOOK_SECONDS = 0.5
 # A worker holds one generator at a time: it is a gigabyte and takes all cores.
-_sitting = threading.Lock()
+alone = threading.Lock()
 
 
 class Overtaken(Exception):
@@ -60,19 +66,24 @@ class Standing:
 # ---------------------------------------------------------------- what was earned
 
 
-def may_generate(profile: LocaleProfile) -> bool:
-    """Say whether answers of a profile may be written freely: it allows that, and the generator has passed there."""
+def may_generate(profile: LocaleProfile, *, adapter: "Adapter | None" = None) -> bool:
+    """Say whether answers of a profile may be written freely: it allows that, and the generator has passed there.
+
+    `adapter` is the one that it writes with for this profile.
+    """
     if profile.highest_level != Level.GENERATIVE:
         return False
-    held = standing(traps.exam_of(profile.locale))
+    held = standing(traps.exam_of(profile.locale), adapter=adapter)
     return held is not None and held.is_passed
 
 
-def standing(locale: str) -> Standing | None:
+def standing(locale: str, *, adapter: "Adapter | None" = None) -> Standing | None:
     """Return where this installation's generator stands in an exam's locale; None where there is either not."""
-    key = key_of(locale)
-    if key is None:
-        return None
+    key = key_of(locale, adapter=adapter)
+    return None if key is None else _standing(key)
+
+
+def _standing(key: Key) -> Standing:
     run = ExamRun.objects.filter(state=State.FINISHED, **asdict(key)).first()
     if run is not None:
         return Standing(key=key, run=run, score=score_of(run))
@@ -80,29 +91,27 @@ def standing(locale: str) -> Standing | None:
     return Standing(key=key, score=shipped.score if shipped else None)
 
 
-def key_of(locale: str) -> Key | None:
+def key_of(locale: str, *, adapter: "Adapter | None" = None) -> Key | None:
     """Return what an exam in a locale would be sat with now; None without an exam or a generator."""
-    generator = generation.version_for(locale)
+    generator = generation.version_with(adapter, locale=locale)
     return versions.key(locale, generator) if locale and generator else None
-
-
-def score_of(run: ExamRun) -> Score:
-    """Return an exam's score, as far as it has come."""
-    return Score(total=run.total, right=run.right, forbidden=run.forbidden, own=run.own)
 
 
 # ---------------------------------------------------------------- from an exam's beginning to its end
 
 
-def run_open(*, key: Key, actor: str) -> ExamRun:
-    """Have an exam sat by the worker; one of the locale that has not ended is returned instead."""
-    active = ExamRun.objects.filter(locale=key.locale, state__in=ACTIVE)
+def run_open(*, key: Key, actor: str, version: ModelVersion | None = None) -> ExamRun:
+    """Have an exam sat by the worker; one of the locale that has not ended is returned instead.
+
+    With a `version` it is sat with the adapter of that, which has its own exams.
+    """
+    active = ExamRun.objects.filter(locale=key.locale, version=version, state__in=ACTIVE)
     try:
         with transaction.atomic():
             run = active.first()
             if run is None:
                 run = ExamRun.objects.create(
-                    **asdict(key), author=actor[:150], total=len(traps.load(key.locale))
+                    **asdict(key), version=version, author=actor[:150], total=len(traps.load(key.locale))
                 )
                 tasks.defer_exam(run.pk)
     except IntegrityError:
@@ -115,32 +124,67 @@ def open_due() -> int:
     """Open exams again where what is installed is not what was examined there; returns how many.
 
     A locale's first exam is for people to begin: an hour of a machine is not spent on a level that nobody asked for.
-    One that was tried and could not be finished is left to people, too: it would most likely fail again.
+    One that was tried and could not be finished is left to people, too: it would most likely fail again. An adapter
+    that is live is wanted, so its first exam is opened as well.
     """
     wanted = LocaleProfile.objects.filter(
         is_active=True, tenant__is_active=True, highest_level=Level.GENERATIVE
     )
     locales = {traps.exam_of(locale) for locale in wanted.values_list("locale", flat=True).distinct()} - {""}
+    examined = ExamRun.objects.filter(version=None).values_list("locale", flat=True).distinct()
+    due: list[tuple[Key | None, ModelVersion | None]] = [
+        (key_of(locale), None) for locale in sorted(locales & set(examined))
+    ]
+    due += [(version_key(version), version) for version in _adapted(wanted)]
     count = 0
-    for locale in sorted(locales & set(ExamRun.objects.values_list("locale", flat=True).distinct())):
-        key = key_of(locale)
+    for key, version in due:
         if key is None or results.find(key) or ExamRun.objects.filter(**asdict(key)).exists():
             continue
-        run_open(key=key, actor=BY_ITSELF)
+        run_open(key=key, actor=BY_ITSELF, version=version)
         count += 1
     return count
 
 
+def standing_of(version: ModelVersion) -> Standing | None:
+    """Return where a version's adapter stands; None where it cannot be used here."""
+    key = version_key(version)
+    return None if key is None else _standing(key)
+
+
+def version_key(version: ModelVersion) -> Key | None:
+    """Return what an exam with a version's adapter would be sat with now; None where that cannot be used here."""
+    # Importing it takes torch.
+    from chatbot import version_adapters
+
+    try:
+        adapter = version_adapters.adapter_of(version)
+    except WeightsError as error:
+        logger.error("The adapter of %s cannot be examined: %s", version, error)  # noqa: TRY400 -- says it all
+        return None
+    locale = traps.exam_of(version.profile.locale)
+    if adapter is None or adapter.base != generation.version_for(locale):
+        return None
+    return key_of(locale, adapter=adapter)
+
+
+def _adapted(profiles: QuerySet[LocaleProfile]) -> list[ModelVersion]:
+    """Return the versions with an adapter that are live for some profiles."""
+    live = LiveVersion.objects.filter(profile__in=profiles).values("version")
+    found = ModelVersion.objects.filter(pk__in=live).exclude(adapter_sha256="")
+    return list(found.select_related("profile").order_by("pk"))
+
+
 def sit_in_worker(*, run_id: int, is_stopped: Callable[[], bool] = lambda: False) -> None:
     """Sit an exam in a process that answers nobody, with a generator loaded for it. Raises as `sit`."""
-    run = ExamRun.objects.filter(pk=run_id, state__in=ACTIVE).first()
+    run = ExamRun.objects.select_related("version").filter(pk=run_id, state__in=ACTIVE).first()
     if run is None:
         return
     # Importing it takes torch.
-    from chatbot import exam_candidate
+    from chatbot import exam_candidate, version_adapters
 
     try:
-        with _sitting, exam_candidate.loaded(run.locale) as candidate:
+        adapter = version_adapters.adapter_of(run.version)
+        with alone, exam_candidate.loaded(run.locale, adapter=adapter) as candidate:
             key = versions.key(run.locale, candidate.version)
             sit(run=run, key=key, candidate=candidate, is_stopped=is_stopped)
     except exam_candidate.NoGenerator:
@@ -158,7 +202,7 @@ def sit(
     try:
         with asyncio.Runner() as runner:
             for position, trap in enumerate(traps.load(key.locale)[done:], start=done):
-                _store(run, position, runner.run(_ask(trap, candidate, is_stopped)))
+                _store(run, position, runner.run(ask_until(trap, candidate, is_stopped)))
         _finish(run)
     except Overtaken:
         return
@@ -186,7 +230,7 @@ def _begin(run: ExamRun, key: Key) -> int:
     return locked.done
 
 
-async def _ask(trap: Trap, candidate: Candidate, is_stopped: Callable[[], bool]) -> Sat:
+async def ask_until(trap: Trap, candidate: Candidate, is_stopped: Callable[[], bool]) -> Sat:
     """Put a trap to the candidate. Raises Stopped as soon as this process is to end."""
     asking = asyncio.ensure_future(ask(trap, candidate))
     while not asking.done():
@@ -211,22 +255,7 @@ def _store(run: ExamRun, position: int, sat: Sat) -> None:
     locked.own += sat.is_own
     locked.progress_at = timezone.now()
     locked.save()
-    composition = sat.reply.composition
-    ExamResult.objects.create(
-        run=locked,
-        position=position,
-        key=sat.trap.key,
-        kind=sat.trap.kind,
-        question=sat.trap.question,
-        sources=list(sat.trap.sources),
-        shown=_storable(sat.reply.text),
-        level=composition.level,
-        level_why=composition.why,
-        said=[_said(asdict(said)) for said in composition.said],
-        why=sat.mark.why,
-        phrases=list(sat.mark.phrases),
-        seconds=sat.seconds,
-    )
+    ExamResult.objects.create(run=locked, position=position, **fields_of(sat))
 
 
 @transaction.atomic
@@ -238,26 +267,22 @@ def _finish(run: ExamRun) -> None:
     locked.state, locked.passed = State.FINISHED, score_of(locked).is_passed
     locked.finished_at = locked.progress_at = timezone.now()
     locked.save()
-    kept = ExamRun.objects.filter(locale=locked.locale).order_by("-pk")[:RUNS_KEPT]
-    ExamRun.objects.filter(locale=locked.locale).exclude(
-        pk__in=list(kept.values_list("pk", flat=True))
-    ).delete()
-    faq_announce(profile_ids=_profiles_of(locked.locale))
+    forget_old(locked)
+    if locked.version is None:
+        announce(locked.locale)
+    else:
+        faq_announce(profile_ids=[locked.version.profile_id])
     logger.info(
         "Exam %s: %d of %d right, %d forbidden", locked.locale, locked.right, locked.total, locked.forbidden
     )
+
+
+def announce(locale: str) -> None:
+    """Have the profiles that an exam's locale counts for served by what the generator has earned there."""
+    faq_announce(profile_ids=_profiles_of(locale))
 
 
 def _profiles_of(locale: str) -> Iterable[int]:
     """Return the profiles that an exam's locale counts for."""
     rows = LocaleProfile.objects.values_list("pk", "locale")
     return [pk for pk, own in rows if traps.exam_of(own) == locale]
-
-
-def _storable(text: str) -> str:
-    """Return a text without what Postgres cannot hold."""
-    return text.replace("\x00", "")
-
-
-def _said(said: dict[str, Any]) -> dict[str, Any]:
-    return {name: _storable(value) if isinstance(value, str) else value for name, value in said.items()}

@@ -13,7 +13,8 @@ from chatbot.engine.errors import WeightsError
 
 if TYPE_CHECKING:
     # Importing it takes torch and transformers, seconds that a site which starts has no time for.
-    from chatbot.engine.generator.generator import Generator
+    from chatbot.engine.generator.adapters import Adapter
+    from chatbot.engine.generator.generator import Adapted, Generator
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,12 @@ class Generation:
     def want(self) -> None:
         """Have the generator loaded, if it is not: a gigabyte is not held for answers that need none."""
         self._wanted.set()
+
+    def speaking(self, adapter: "Adapter | None") -> "Generator | Adapted | None":
+        """Return the generator, with a profile's own adapter if it has one; None until it is loaded."""
+        if self.generator is None or adapter is None or adapter.base != self.generator.version:
+            return self.generator
+        return self.generator.adapted(adapter)
 
     def wait(self) -> None:
         """Return when the loading that was begun has come to an end; at once where the generator is not wanted."""
@@ -100,7 +107,7 @@ def version_for(locale: str) -> str:
         version = "" if settings.GENERATOR_MODEL else weights.GENERATOR.version
     else:
         version = _fingerprint(folder, (folder / weights.WEIGHTS).stat().st_mtime_ns)
-    adapter = _adapter()
+    adapter = shared_adapter()
     if adapter is None or not version:
         return version
     try:
@@ -108,6 +115,15 @@ def version_for(locale: str) -> str:
     except WeightsError as error:
         logger.error("Answers are composed without a generator: %s", error)  # noqa: TRY400 -- says it all
         return ""
+
+
+def version_with(adapter: "Adapter | None", *, locale: str) -> str:
+    """Return the version of what writes in a locale for a profile with an adapter of its own.
+
+    Where that is of another generator than is installed, the installed one writes without.
+    """
+    version = version_for(locale)
+    return f"{version}+{adapter.version}" if adapter is not None and adapter.base == version else version
 
 
 @functools.lru_cache(maxsize=4)
@@ -129,7 +145,7 @@ def load(locale: str = "") -> "Generator | None":
         folder,
         precision=settings.GENERATOR_PRECISION,
         threads=settings.GENERATOR_THREADS,
-        adapter=_adapter(),
+        adapter=shared_adapter(),
         queue=settings.GENERATOR_QUEUE,
         max_tokens=settings.GENERATOR_MAX_TOKENS,
         seconds=settings.GENERATOR_DEADLINE_SECONDS,
@@ -148,7 +164,8 @@ def prepare() -> Path | None:
     )
 
 
-def _adapter() -> Path | None:
+def shared_adapter() -> Path | None:
+    """Return the folder of the adapter that the settings put into the generator's weights, for everybody."""
     return Path(settings.GENERATOR_ADAPTER) if settings.GENERATOR_ADAPTER else None
 
 

@@ -4,9 +4,10 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from chatbot import versions
+from chatbot import version_adapters, versions
 from chatbot.answering.rank import RankerError, Weights, weights_from_json
 from chatbot.engine.errors import WeightsError
+from chatbot.engine.generator.adapters import Adapter
 from chatbot.engine.runtime import Engine
 from chatbot.engine.upper import Upper
 from chatbot.models import LiveVersion, ModelVersion
@@ -16,11 +17,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A version as it answers: the name that answers carry, its upper layers, its ranker (None: the shipped one)."""
+    """A version as it answers: the name that answers carry, its upper layers, its ranker (None: the shipped one).
+
+    `adapter` is what its generator writes with, if anything.
+    """
 
     name: str
     upper: Upper
     weights: Weights | None
+    adapter: Adapter | None = None
 
 
 class LiveModels:
@@ -62,4 +67,9 @@ def load(version: ModelVersion, *, engine: Engine) -> Model:
         )
     file = versions.load(version=version)
     upper = engine.base if file is None else engine.encoder.upper(version.vectors_key, file)
-    return Model(name=version.name, upper=upper, weights=weights_from_json(version.ranker))
+    return Model(
+        name=version.name,
+        upper=upper,
+        weights=weights_from_json(version.ranker),
+        adapter=version_adapters.adapter_of(version),
+    )

@@ -15,6 +15,7 @@ from chatbot.suite_models import SuiteRun as SuiteRun
 from chatbot.training_models import LiveVersion as LiveVersion
 from chatbot.training_models import ModelVersion as ModelVersion
 from chatbot.training_models import TrainingRun as TrainingRun
+from chatbot.training_models import VersionAdapter as VersionAdapter
 from chatbot.training_models import VersionChange as VersionChange
 from chatbot.training_models import VersionSnapshot as VersionSnapshot
 from chatbot.training_models import VersionWeights as VersionWeights

@@ -117,9 +117,8 @@ class Serving:
 
     def writer_for(self, bundle: Bundle) -> Writer | None:
         """Return who writes freely for a bundle's profile; None while the generator is loaded, and without one."""
-        if generation.generator is None or not bundle.may_generate:
-            return None
-        return writer_with(generation.generator, detector=self.running_detector())
+        generator = generation.speaking(bundle.adapter) if bundle.may_generate else None
+        return None if generator is None else writer_with(generator, detector=self.running_detector())
 
     def running_detector(self) -> Detector:
         """Return what tells languages apart. Raises EngineStopped before `start`."""
@@ -247,7 +246,7 @@ class Serving:
             )
 
     def _bundle(self, profile: LocaleProfile, index: Index, revision: int, model: Model) -> Bundle:
-        may_generate = exams.may_generate(profile)
+        may_generate = exams.may_generate(profile, adapter=model.adapter)
         if may_generate:
             generation.want()
         return Bundle(
@@ -259,6 +258,7 @@ class Serving:
             ranker=Ranker.allowing(profile.max_wrong_percent, weights=model.weights),
             manners=manners_of(profile),
             may_generate=may_generate,
+            adapter=model.adapter,
         )
 
     def _embed(self, order: Order, texts: list[str], kind: Kind) -> Vectors:

@@ -8,7 +8,7 @@ worker that was thought dead and comes back can write nothing more (Kleppmann, D
 import datetime as dt
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -16,9 +16,19 @@ from django.db import transaction
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from chatbot import tasks, versions
+from chatbot import exam_records, tasks, versions
 from chatbot.answering.rank import weights_to_json
-from chatbot.models import ModelVersion, TrainingRun, VersionChange, VersionSnapshot, VersionWeights
+from chatbot.exam.versions import Key
+from chatbot.learning.rewriting.gate import Teaching
+from chatbot.models import (
+    ExamRun,
+    ModelVersion,
+    TrainingRun,
+    VersionAdapter,
+    VersionChange,
+    VersionSnapshot,
+    VersionWeights,
+)
 from customers.models import LocaleProfile
 from customers.services import audit
 
@@ -62,6 +72,29 @@ class Learned:
     against: ModelVersion | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExamSat:
+    """An exam that was sat for a training, every reply as it is stored (`exam_records.fields_of`).
+
+    It was sat with the adapter of `version`, or with the one that the training made, or with none.
+    """
+
+    key: Key
+    replies: tuple[dict[str, Any], ...]
+    version: ModelVersion | None = None
+    is_of_new: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taught:
+    """What became of the generator's adapter: `file` and `about` are of the one that the version gets, if any."""
+
+    teaching: Teaching
+    file: bytes | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+    exams: tuple[ExamSat, ...] = ()
+
+
 # ---------------------------------------------------------------- what people do
 
 
@@ -77,7 +110,13 @@ def run_open(
     run = TrainingRun.objects.filter(profile=locked, state__in=ACTIVE).first()
     if run is not None:
         return run
-    run = TrainingRun.objects.create(profile=locked, author=actor[:150], trigger=trigger, seed=seed)
+    run = TrainingRun.objects.create(
+        profile=locked,
+        author=actor[:150],
+        trigger=trigger,
+        seed=seed,
+        with_generator=locked.train_generator,
+    )
     _audit(run, actor=actor, action="training_start", data={"trigger": trigger.value, "seed": seed})
     if trigger != Trigger.COMMAND:
         tasks.defer_training(run.pk, nightly=trigger == Trigger.SCHEDULE)
@@ -146,7 +185,9 @@ def run_fail(*, run_id: int, failure: Failure = Failure.ERROR) -> None:
 
 
 @transaction.atomic
-def version_store(*, claim: Claim, trained: "Trained", learned: Learned) -> ModelVersion:
+def version_store(
+    *, claim: Claim, trained: "Trained", learned: Learned, taught: Taught | None = None
+) -> ModelVersion:
     """Keep what a run has made, end the run, and where the profile wants it, have a better version made live.
 
     Raises Cancelled, Overtaken.
@@ -156,6 +197,7 @@ def version_store(*, claim: Claim, trained: "Trained", learned: Learned) -> Mode
     if (run.attempt, run.state) != (claim.attempt, State.RUNNING):
         _raise_end(claim)
     sha256 = versions.sha256_of(trained.weights_file)
+    adapter = taught.file if taught else None
     version = ModelVersion.objects.create(
         profile=profile,
         number=next_number(profile),
@@ -169,6 +211,10 @@ def version_store(*, claim: Claim, trained: "Trained", learned: Learned) -> Mode
         weights_sha256=sha256,
         weights_bytes=len(trained.weights_file or b""),
         ranker=weights_to_json(trained.ranker),
+        adapter=dict(taught.about) if taught else {},
+        adapter_sha256=versions.sha256_of(adapter),
+        adapter_bytes=len(adapter or b""),
+        teaching=taught.teaching.to_json() if taught else {},
         seed=run.seed,
         recipe=dict(trained.recipe),
         data_sha256=learned.data_sha256,
@@ -181,6 +227,18 @@ def version_store(*, claim: Claim, trained: "Trained", learned: Learned) -> Mode
     if trained.weights_file is not None:
         VersionWeights.objects.create(version=version, data=trained.weights_file)
     VersionSnapshot.objects.create(version=version, entries=learned.snapshot)
+    if adapter is not None:
+        VersionAdapter.objects.create(version=version, data=adapter)
+    if taught is not None and taught.teaching.is_live_kept:
+        # What it has earned outlives the version that it came with.
+        ExamRun.objects.filter(version=learned.against).update(version=version)
+    for sat in taught.exams if taught else ():
+        exam_records.sat_before(
+            key=sat.key,
+            version=version if sat.is_of_new else sat.version,
+            author=run.author,
+            replies=sat.replies,
+        )
     _end(run, State.FINISHED)
     _audit(run, actor=run.author, action="training_finish", data={"version": version.name})
     if profile.auto_promote:

@@ -25,6 +25,8 @@ class TrainingRun(models.Model):
         TUNING = "tuning", _("tuning the model")
         FITTING = "fitting", _("weighing the signals")
         EVALUATING = "evaluating", _("comparing with the live version")
+        GENERATOR = "generator", _("teaching the generator")
+        EXAM = "exam", _("examining the generator")
         SAVING = "saving", _("saving the version")
 
     class Trigger(models.TextChoices):
@@ -48,6 +50,8 @@ class TrainingRun(models.Model):
     )
     author = models.CharField(_("author"), max_length=150)
     seed = models.PositiveIntegerField(_("seed"), default=0)
+    # As the profile wanted it when the run was asked for.
+    with_generator = models.BooleanField(_("with the generator"), default=False)
     created_at = models.DateTimeField(_("asked for at"), auto_now_add=True)
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
@@ -121,6 +125,10 @@ class ModelVersion(models.Model):
     weights_bytes = models.PositiveIntegerField(_("bytes"), default=0)
     # `chatbot.answering.rank.weights_to_json`.
     ranker = models.JSONField(_("ranker"), default=dict)
+    # The generator's adapter, if it has one: what its file is for (`Adapter.about`).
+    adapter = models.JSONField(_("adapter"), default=dict)
+    adapter_sha256 = models.CharField(_("sha256 of the adapter"), max_length=64, blank=True)
+    adapter_bytes = models.PositiveIntegerField(_("bytes of the adapter"), default=0)
 
     seed = models.PositiveIntegerField(_("seed"), default=0)
     recipe = models.JSONField(_("recipe"), default=dict)
@@ -132,6 +140,8 @@ class ModelVersion(models.Model):
     # `chatbot.learning.compare.Comparison` and `chatbot.learning.gate.Verdict` as JSON, empty for an uploaded one.
     report = models.JSONField(_("report"), default=dict)
     verdict = models.JSONField(_("verdict"), default=dict)
+    # `chatbot.learning.rewriting.gate.Teaching` as JSON, empty where no adapter was to be trained.
+    teaching = models.JSONField(_("the generator's training"), default=dict)
     # The name of what the verdict compares it with, empty for the model that Kefu ships. `parent` may be deleted.
     judged_against = models.CharField(_("compared with"), max_length=64, blank=True)
 
@@ -165,6 +175,26 @@ class VersionWeights(models.Model):
     class Meta:
         verbose_name = _("tuned layers")
         verbose_name_plural = _("tuned layers")
+
+    def __str__(self) -> str:
+        return str(self.version_id)
+
+
+class VersionAdapter(models.Model):
+    """A version's adapter of the generator: a safetensors file, kept as its tuned layers are."""
+
+    version = models.OneToOneField(
+        ModelVersion,
+        models.CASCADE,
+        related_name="adapter_file",
+        primary_key=True,
+        verbose_name=_("model version"),
+    )
+    data = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("generator's adapter")
+        verbose_name_plural = _("generator's adapters")
 
     def __str__(self) -> str:
         return str(self.version_id)
@@ -230,7 +260,7 @@ class VersionChange(models.Model):
 
     class Failure(models.TextChoices):
         OTHER_ENCODER = "other_encoder", _("it was tuned from another encoder")
-        DAMAGED = "damaged", _("its tuned layers are damaged")
+        DAMAGED = "damaged", _("its tuned layers or its adapter are damaged")
         ERROR = "error", _("an error, which the worker's log names")
 
     profile = models.ForeignKey(

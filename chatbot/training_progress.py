@@ -103,6 +103,15 @@ class Progress:
             self._told_at = time.monotonic()
             self._echo(_line(number, self._steps, loss, left))
 
+    def look(self) -> None:
+        """Find out whether the training is to go on. Raises Cancelled, Overtaken, Stopped."""
+        self._raise_end()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the next look will raise."""
+        return self._end is not None or self._is_stopped()
+
     def figures(self, values: dict[str, float | None]) -> None:
         """Log the figures of the finished version."""
         self._log({f"metrics/{name.replace('@', '_at_')}": value for name, value in values.items()}, 0)
@@ -110,6 +119,8 @@ class Progress:
     # ---------------------------------------------------------------- what is kept
 
     def _add_to_curve(self, number: int, loss: float | None, held_out: float | None) -> None:
+        if loss is None and held_out is None:
+            return
         # What was tuned before the checkpoint that it goes on from is tuned again.
         while self._curve and (self._curve[-1][0] or 0) >= number:
             self._curve.pop()

@@ -2,11 +2,22 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
-from chatbot import bulk_encoder, drift, training, training_data, training_files, versions
+from chatbot import (
+    bulk_encoder,
+    drift,
+    exams,
+    training,
+    training_data,
+    training_files,
+    training_generator,
+    versions,
+)
 from chatbot.answering.rank import RankerError, weights_from_json
 from chatbot.engine.encoder import Encoder
 from chatbot.engine.errors import WeightsError
+from chatbot.learning import gate
 from chatbot.learning.run import Live, NothingToLearn, train_version
 from chatbot.models import ModelVersion, TrainingRun
 from chatbot.training import Cancelled, Claim, Learned, Overtaken
@@ -65,6 +76,16 @@ def _version_of(run: TrainingRun, claim: Claim, progress: Progress) -> ModelVers
         data, encoder=encoder, live=_live(against, encoder), seed=run.seed, watch=progress, folder=folder
     )
     progress.figures({name: metric.after for name, metric in trained.report.metrics.items()})
+    taught = None
+    if run.with_generator:
+        taught = training_generator.teach(
+            run=run, data=data, against=against, encoder=encoder, progress=progress, folder=folder
+        )
+        trained = replace(
+            trained,
+            verdict=gate.with_adapter(trained.verdict, taught.teaching),
+            seconds=trained.seconds + taught.teaching.seconds,
+        )
     progress.stage(TrainingRun.Stage.SAVING)
     learned = Learned(
         data_sha256=data.digest(),
@@ -72,7 +93,11 @@ def _version_of(run: TrainingRun, claim: Claim, progress: Progress) -> ModelVers
         base=encoder.version,
         against=against,
     )
-    return training.version_store(claim=claim, trained=trained, learned=learned)
+    version = training.version_store(claim=claim, trained=trained, learned=learned, taught=taught)
+    if taught is not None and any(not sat.is_of_new and sat.version is None for sat in taught.exams):
+        # The generator itself may have passed, for whoever it writes for.
+        exams.announce(taught.teaching.exam)
+    return version
 
 
 def _live(version: ModelVersion | None, encoder: Encoder) -> Live:

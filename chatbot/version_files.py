@@ -1,7 +1,8 @@
 """A model version as one file, to keep it or to take it to another Kefu: a zip of a manifest and safetensors.
 
-An uploaded file is somebody's claim. What it says is read within fixed sizes and checked against its hashes and against
-the shared encoder; what it says of how good the version is, is not taken over: the gate has not seen it.
+An uploaded file is somebody's claim. What it says is read within fixed sizes and checked against its hashes, against
+the shared encoder, and against the generator where it brings an adapter; what it says of how good the version is, is
+not taken over: the gate has not seen it, and its adapter has sat no exam here.
 """
 
 import hashlib
@@ -16,21 +17,24 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from chatbot import bulk_encoder, drift, training, versions
+from chatbot import bulk_encoder, drift, generation, training, version_adapters, versions
 from chatbot.answering.rank import RankerError, Weights, weights_from_json, weights_to_json
 from chatbot.engine.encoder import Encoder
 from chatbot.engine.errors import WeightsError
+from chatbot.engine.generator import adapters
+from chatbot.engine.generator.adapters import Adapter
 from chatbot.engine.upper_file import read_upper
-from chatbot.models import ModelVersion, VersionSnapshot, VersionWeights
+from chatbot.models import ModelVersion, VersionAdapter, VersionSnapshot, VersionWeights
 from chatbot.serving import serving
 from customers.models import LocaleProfile
 from customers.services import audit
 
 FORMAT = 1
 MANIFEST, WEIGHTS, SNAPSHOT = "manifest.json", "weights.safetensors", "faq.bin"
+ADAPTER = "adapter.safetensors"
 MIB = 2**20
 # Four layers of a large encoder (hidden 1024) are 100 MB; a report with its questions is a tenth of a megabyte.
-LIMITS: Mapping[str, int] = {MANIFEST: 2 * MIB, WEIGHTS: 128 * MIB, SNAPSHOT: 8 * MIB}
+LIMITS: Mapping[str, int] = {MANIFEST: 2 * MIB, WEIGHTS: 128 * MIB, SNAPSHOT: 8 * MIB, ADAPTER: 64 * MIB}
 MAX_BYTES = sum(LIMITS.values())
 NAME_CHARS, VALUE_CHARS, VALUES = 64, 200, 100
 
@@ -41,21 +45,24 @@ class FileRefused(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What an uploaded file holds, checked. `weights` is None where nothing was tuned."""
+    """What an uploaded file holds, checked. `weights` is None where nothing was tuned, `adapter` where it has none."""
 
     manifest: Mapping[str, Any]
     ranker: Weights
     weights: bytes | None
     snapshot: bytes
+    adapter: Adapter | None = None
 
 
 def pack(version: ModelVersion) -> bytes:
-    """Return a version as a zip file. Raises WeightsError where its tuned layers are damaged."""
-    weights = versions.load(version=version)
+    """Return a version as a zip file. Raises WeightsError where its tuned layers or its adapter are damaged."""
+    weights, adapter = versions.load(version=version), version_adapters.load(version)
     snapshot = VersionSnapshot.objects.filter(version=version).first()
     files = {SNAPSHOT: bytes(snapshot.entries) if snapshot else b""}
     if weights is not None:
         files[WEIGHTS] = weights
+    if adapter is not None:
+        files[ADAPTER] = adapter
     about = {
         "format": FORMAT,
         "name": version.name,
@@ -72,6 +79,7 @@ def pack(version: ModelVersion) -> bytes:
         "seconds": version.seconds,
         "judged_against": version.judged_against,
         "verdict": version.verdict,
+        "teaching": version.teaching,
         "report": version.report,
     }
     manifest = json.dumps(about | {"sha256": _digest(about)}, ensure_ascii=False, indent=1).encode()
@@ -85,7 +93,8 @@ def pack(version: ModelVersion) -> bytes:
 def version_upload(*, profile: LocaleProfile, data: bytes, actor: str) -> ModelVersion:
     """Keep an uploaded version beside the others; it is not live, and the gate has not seen it. Raises FileRefused."""
     engine = serving.engine
-    content = _read(data, engine.encoder if engine else bulk_encoder.encoder())
+    generator = generation.version_for(profile.locale)
+    content = _read(data, engine.encoder if engine else bulk_encoder.encoder(), generator)
     return _store(profile, content, actor)
 
 
@@ -93,6 +102,7 @@ def version_upload(*, profile: LocaleProfile, data: bytes, actor: str) -> ModelV
 def _store(profile: LocaleProfile, content: Content, actor: str) -> ModelVersion:
     locked = LocaleProfile.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=profile.pk)
     manifest, sha256 = content.manifest, versions.sha256_of(content.weights)
+    adapter = content.adapter.read() if content.adapter else None
     version = ModelVersion.objects.create(
         profile=locked,
         number=training.next_number(locked),
@@ -105,6 +115,9 @@ def _store(profile: LocaleProfile, content: Content, actor: str) -> ModelVersion
         weights_sha256=sha256,
         weights_bytes=len(content.weights or b""),
         ranker=weights_to_json(content.ranker),
+        adapter=content.adapter.about() if content.adapter else {},
+        adapter_sha256=versions.sha256_of(adapter),
+        adapter_bytes=len(adapter or b""),
         seed=_whole(manifest.get("seed")),
         recipe=_plain(manifest.get("recipe")),
         data_sha256=_text(manifest.get("data_sha256"), NAME_CHARS),
@@ -113,6 +126,8 @@ def _store(profile: LocaleProfile, content: Content, actor: str) -> ModelVersion
     )
     if content.weights is not None:
         VersionWeights.objects.create(version=version, data=content.weights)
+    if adapter is not None:
+        VersionAdapter.objects.create(version=version, data=adapter)
     if content.snapshot:
         VersionSnapshot.objects.create(version=version, entries=content.snapshot)
     audit(
@@ -128,7 +143,7 @@ def _store(profile: LocaleProfile, content: Content, actor: str) -> ModelVersion
 # ---------------------------------------------------------------- reading what somebody sent
 
 
-def _read(data: bytes, encoder: Encoder) -> Content:
+def _read(data: bytes, encoder: Encoder, generator: str) -> Content:
     """Check an uploaded file. Raises FileRefused."""
     files = _unzip(data)
     manifest = _manifest(files.pop(MANIFEST))
@@ -164,7 +179,34 @@ def _read(data: bytes, encoder: Encoder) -> Content:
     snapshot = files.get(SNAPSHOT, b"")
     if len(snapshot) % (2 * drift.HASH_BYTES):
         raise FileRefused(_("The file is damaged: its list of FAQs is cut off. Download the version again."))
-    return Content(manifest=manifest, ranker=ranker, weights=weights, snapshot=snapshot)
+    return Content(
+        manifest=manifest,
+        ranker=ranker,
+        weights=weights,
+        snapshot=snapshot,
+        adapter=_adapter(files.get(ADAPTER), generator),
+    )
+
+
+def _adapter(data: bytes | None, generator: str) -> Adapter | None:
+    """Check an uploaded adapter against the generator's version. Raises FileRefused."""
+    if data is None:
+        return None
+    try:
+        adapter = adapters.unpacked(data)
+    except WeightsError as error:
+        raise FileRefused(
+            _("The generator's adapter in this file cannot be read. Download the version again.")
+        ) from error
+    if adapter.base != generator:
+        raise FileRefused(
+            _(
+                "The adapter in this version was made for the generator %(its)s, but this Kefu runs %(ours)s. Only "
+                "adapters of the same generator can be used."
+            )
+            % {"its": _text(adapter.base, VALUE_CHARS), "ours": generator or _("none")}
+        )
+    return adapter
 
 
 def _unzip(data: bytes) -> dict[str, bytes]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from chatbot import bulk_encoder, faq_texts, vectors, versions
+from chatbot import bulk_encoder, faq_texts, vectors, version_adapters, versions
 from chatbot.engine.errors import WeightsError
 from chatbot.faq_texts import FaqTexts
 from chatbot.models import ModelVersion, VersionChange
@@ -63,6 +63,7 @@ def _failure_of(change: VersionChange) -> versions.Failure | None:
         return versions.Failure.OTHER_ENCODER
     try:
         versions.load(version=version)
+        version_adapters.load(version)
     except WeightsError:
         return versions.Failure.DAMAGED
     return None

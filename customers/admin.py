@@ -103,6 +103,7 @@ class ProfileAdmin(TenantScopedAdmin):
                     "max_wrong_percent",
                     "foreign_answers",
                     ("auto_promote", "retrain_after"),
+                    "train_generator",
                     "synonyms",
                     "forbidden_claims",
                     ("currency", "retention_days"),

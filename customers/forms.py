@@ -220,7 +220,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
                 "highest_level",
             ),
             *("foreign_answers", "retention_days"),
-            *("auto_promote", "retrain_after"),
+            *("auto_promote", "retrain_after", "train_generator"),
         ]
 
     def clean_suggestions(self) -> list[str]:

@@ -1,7 +1,7 @@
 """Exams: in which languages the model may speak in its own words, what it got wrong, and the button to sit one."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +13,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from chatbot import exams
+from chatbot import exam_records, exams
 from chatbot.admin import knowledge
 from chatbot.admin.exam_rows import kinds_shown, row_shown, shipped_row
 from chatbot.admin.upload_progress import is_quiet, stalled_sentence
 from chatbot.exam import results, traps
 from chatbot.exam.grading import ACCEPTABLE_SHARE, Why
 from chatbot.exams import Standing
-from chatbot.models import ExamResult, ExamRun
+from chatbot.models import ExamResult, ExamRun, LiveVersion, ModelVersion
 from customers import access
 from customers.models import Level, LocaleProfile
 
@@ -36,8 +36,9 @@ PASS_PERCENT = round(100 * ACCEPTABLE_SHARE)
 class Card:
     """One locale profile: the exam that counts for it, where the model stands there, and the last one sat.
 
-    `exam` is the exam's locale, empty where there is none in this language. `problem` says what keeps the profile from
-    generated answers, empty where nothing does.
+    `exam` is the exam's locale, empty where there is none in this language. `version` is the live one, where the model
+    writes with that one's own adapter. `problem` says what keeps the profile from generated answers, empty where
+    nothing does.
     """
 
     profile: LocaleProfile
@@ -45,6 +46,7 @@ class Card:
     standing: Standing | None
     last: ExamRun | None
     problem: str
+    version: ModelVersion | None = None
 
     @property
     def is_active(self) -> bool:
@@ -88,11 +90,12 @@ def run(request: HttpRequest) -> HttpResponse:
     locale = request.POST.get("locale", "")
     if locale not in traps.locales():
         raise Http404
-    key = exams.key_of(locale)
-    if key is None:
+    version = _version_for(request)
+    key = exams.key_of(locale) if version is None else exams.version_key(version)
+    if key is None or key.locale != locale:
         messages.error(request, _("No language model is installed, so there is nobody to examine."))
         return HttpResponseRedirect(reverse("knowledge:exams"))
-    opened = exams.run_open(key=key, actor=request.user.get_username())
+    opened = exams.run_open(key=key, actor=request.user.get_username(), version=version)
     return HttpResponseRedirect(reverse("knowledge:exam", args=[opened.pk]))
 
 
@@ -119,7 +122,7 @@ def sat(request: HttpRequest, pk: int) -> HttpResponse:
         title=_("Exam"),
         run=shown,
         key=shown,
-        score=exams.score_of(shown),
+        score=exam_records.score_of(shown),
         is_finished=shown.state == ExamRun.State.FINISHED,
         is_current=shown.state != ExamRun.State.FINISHED or _is_current(shown),
         progress=_progress(shown),
@@ -128,7 +131,9 @@ def sat(request: HttpRequest, pk: int) -> HttpResponse:
         opened=opened,
         page=part,
         rows=[row_shown(result) for result in part],
-        history=list(ExamRun.objects.filter(locale=shown.locale)[: exams.RUNS_KEPT]),
+        history=list(
+            ExamRun.objects.filter(locale=shown.locale, version=shown.version_id)[: exam_records.RUNS_KEPT]
+        ),
         percent=PASS_PERCENT,
         may_run=_may_run(request),
     )
@@ -158,7 +163,7 @@ def shipped(request: HttpRequest, locale: str) -> HttpResponse:
         is_current=True,
         kinds=kinds_shown(by_kind, by_kind - wrong),
         rows=rows,
-        history=list(ExamRun.objects.filter(locale=locale)[: exams.RUNS_KEPT]),
+        history=list(ExamRun.objects.filter(locale=locale, version=None)[: exam_records.RUNS_KEPT]),
         percent=PASS_PERCENT,
         may_run=_may_run(request),
     )
@@ -171,31 +176,53 @@ def progress(request: HttpRequest, pk: int) -> HttpResponse:
     return JsonResponse(_progress(_run_for(request, pk)))
 
 
-def _cards(profiles: Iterable[LocaleProfile]) -> list[Card]:
+def _cards(profiles: Sequence[LocaleProfile]) -> list[Card]:
     exam_locales = {profile.pk: traps.exam_of(profile.locale) for profile in profiles}
     held = set(exam_locales.values()) - {""}
-    newest = ExamRun.objects.filter(locale__in=held).order_by("locale", "-pk").distinct("locale")
-    last = {run.locale: run for run in newest}
+    newest = ExamRun.objects.filter(locale__in=held, version=None).order_by("locale", "-pk")
+    last = {run.locale: run for run in newest.distinct("locale")}
     standings = {locale: exams.standing(locale) for locale in held}
-    return [
-        Card(
-            profile=profile,
-            exam=exam_locales[profile.pk],
-            standing=standings.get(exam_locales[profile.pk]),
-            last=last.get(exam_locales[profile.pk]),
-            problem=_problem(profile, exam_locales[profile.pk], standings),
+    adapted = _adapted(profiles)
+    cards = []
+    for profile in profiles:
+        exam, own = exam_locales[profile.pk], adapted.get(profile.pk)
+        standing = standings.get(exam) if own is None else exams.standing_of(own)
+        cards.append(
+            Card(
+                profile=profile,
+                exam=exam,
+                standing=standing,
+                last=last.get(exam) if own is None else _last_of(own, standing),
+                problem=_problem(profile, exam, standing),
+                version=own,
+            )
         )
-        for profile in profiles
-    ]
+    return cards
 
 
-def _problem(profile: LocaleProfile, exam: str, standings: Mapping[str, Standing | None]) -> str:
+def _last_of(version: ModelVersion, standing: Standing | None) -> ExamRun | None:
+    """Return the last exam with a version's adapter; it may have others, of one that was refused."""
+    generator = standing.key.generator if standing is not None else ""
+    return ExamRun.objects.filter(version=version, generator=generator).first()
+
+
+def _adapted(profiles: Sequence[LocaleProfile]) -> dict[int, ModelVersion]:
+    """Return the live versions with whose adapter the model writes, by profile."""
+    rows = LiveVersion.objects.filter(profile__in=profiles, version__isnull=False)
+    found = [row.version for row in rows.select_related("version__profile") if row.version is not None]
+    return {
+        version.profile_id: version
+        for version in found
+        if version.adapter_sha256 and exams.version_key(version) is not None
+    }
+
+
+def _problem(profile: LocaleProfile, exam: str, standing: Standing | None) -> str:
     """Say why a profile gets no generated answers; empty where it does."""
     if profile.highest_level != Level.GENERATIVE:
         return _("The locale profile allows no answers in the model's own words.")
     if not exam:
         return _("There is no exam in this language.")
-    standing = standings[exam]
     if standing is None:
         return _("No language model is installed.")
     if standing.score is None:
@@ -216,7 +243,9 @@ def _tabs(marks: Mapping[str, int], wanted: str | None) -> list[Tab]:
 
 def _is_current(run: ExamRun) -> bool:
     """Say whether an exam was sat with what is installed now."""
-    key = exams.key_of(run.locale) if run.locale in traps.locales() else None
+    if run.locale not in traps.locales():
+        return False
+    key = exams.key_of(run.locale) if run.version is None else exams.version_key(run.version)
     return key is not None and all(
         getattr(run, name) == getattr(key, name) for name in ("generator", "prompts", "guard", "traps")
     )
@@ -235,11 +264,34 @@ def _progress(run: ExamRun) -> dict[str, Any]:
 
 
 def _run_for(request: HttpRequest, pk: int) -> ExamRun:
-    """Return an exam, which holds nothing of any tenant. Raises Http404."""
-    found = ExamRun.objects.filter(pk=pk).first()
-    if found is None or not access.access_of(request.user).allows(model=MODEL, act=access.VIEW):
+    """Return an exam: one that holds nothing of any tenant, or of a tenant whose versions the user may view.
+
+    Raises Http404.
+    """
+    found = ExamRun.objects.select_related("version__profile").filter(pk=pk).first()
+    tenant_id = found.version.profile.tenant_id if found is not None and found.version is not None else None
+    if found is None or not _allows(request, access.VIEW, tenant_id):
         raise Http404
     return found
+
+
+def _version_for(request: HttpRequest) -> ModelVersion | None:
+    """Return the version whose adapter is to be examined, if one is named that the user may examine. Raises Http404."""
+    wanted = request.POST.get("version", "")
+    if not wanted:
+        return None
+    number = int(wanted) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 10 else 0
+    found = ModelVersion.objects.select_related("profile").filter(pk=number).first()
+    if found is None or not _allows(request, access.CHANGE, found.profile.tenant_id):
+        raise Http404
+    return found
+
+
+def _allows(request: HttpRequest, act: str, tenant_id: int | None) -> bool:
+    permitted = access.access_of(request.user)
+    if tenant_id is None:
+        return permitted.allows(model=MODEL, act=act)
+    return permitted.allows(model=MODEL, act=act, tenant_id=tenant_id)
 
 
 def _may_run(request: HttpRequest) -> bool:

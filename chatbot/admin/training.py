@@ -25,6 +25,7 @@ from customers.models import LocaleProfile
 MODEL = "trainingrun"
 State = TrainingRun.State
 OPEN = (State.WAITING, State.RUNNING)
+WITH_GENERATOR = (TrainingRun.Stage.GENERATOR, TrainingRun.Stage.EXAM)
 STAGE_STATES: Mapping[str, str | Promise] = {
     "done": gettext_lazy("done"),
     "current": gettext_lazy("under way"),
@@ -194,7 +195,7 @@ def _progress(run: TrainingRun) -> dict[str, Any]:
 
 def _stages(run: TrainingRun) -> list[StageShown]:
     """Return all stages and how far a run is with them."""
-    names = list(TrainingRun.Stage)
+    names = [name for name in TrainingRun.Stage if run.with_generator or name not in WITH_GENERATOR]
     at = names.index(TrainingRun.Stage(run.stage)) if run.stage else -1
     shown = []
     for place, name in enumerate(names):

@@ -25,6 +25,7 @@ METRICS: Mapping[str, str | Promise] = {
     "embed_ms": gettext_lazy("Time to read a question"),
     "rank_ms": gettext_lazy("Time to rank the FAQs"),
     "version_bytes": gettext_lazy("Size of the version"),
+    "reply_loss": gettext_lazy("Surprise at approved replies"),
 }
 # What a version learned from, by the names of `ModelVersion.data`.
 DATA: Mapping[str, str | Promise] = {
@@ -81,9 +82,11 @@ def origin_name(name: str) -> str:
 
 
 def figure(value: float | None, name: str = "") -> str:
-    """Return a metric's value: a time, a size, or else a share."""
+    """Return a metric's value: a time, a size, a loss, or else a share."""
     if value is None:
         return "–"
+    if name.endswith("_loss"):
+        return number(value, 2)
     if name.endswith("_bytes"):
         return filesizeformat(value)
     if name.endswith("_ms"):

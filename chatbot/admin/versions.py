@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from chatbot import version_files, versions
 from chatbot.admin import (
     knowledge,
+    teaching_words,
     training_charts,
     training_words,
     version_compare,
@@ -79,6 +80,8 @@ def report(request: HttpRequest, pk: int) -> HttpResponse:
         skipped=[training_words.skipped_sentence(code) for code in version.skipped],
         took=training_words.duration(version.seconds) if version.seconds else "",
         data=version_compare.named_values(version.data, names=version_words.DATA),
+        teaching=teaching_words.teaching_shown(version),
+        exam=version.exams.first(),
         recipe=version_compare.named_values(version.recipe),
         lineage=version_rows.lineage_of(version),
         progress=version_rows.change_progress(version_rows.waiting_change(profile)),
@@ -178,7 +181,8 @@ def download(request: HttpRequest, pk: int) -> HttpResponse:
         packed = version_files.pack(version)
     except WeightsError:
         messages.error(
-            request, _("The tuned layers of this version are damaged, so it cannot be downloaded.")
+            request,
+            _("The tuned layers of this version, or its adapter, are damaged, so it cannot be downloaded."),
         )
         return _to_versions(version.profile)
     response = HttpResponse(packed, content_type="application/zip")

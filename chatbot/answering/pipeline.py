@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from chatbot.answering.decision import Decision, rank_all
 from chatbot.answering.events import Answer, Question, Source
@@ -11,6 +11,10 @@ from chatbot.engine.arrays import Vectors
 from chatbot.engine.index import Index
 from chatbot.engine.upper import Upper
 from customers.culture import Manners
+
+if TYPE_CHECKING:
+    # Importing it takes torch.
+    from chatbot.engine.generator.adapters import Adapter
 
 
 class QueryEncoder(Protocol):
@@ -35,7 +39,8 @@ class Bundle:
     """Everything that answers for one locale profile; a question leases one bundle and keeps it to its end.
 
     `version` is the model that answers name; `upper` makes the vectors that the index can be searched with.
-    `may_generate`: this installation's generator has passed its exam in the profile's locale.
+    `may_generate`: this installation's generator has passed its exam in the profile's locale, with the `adapter` that
+    is the profile's own, if it has one.
     """
 
     profile_id: int
@@ -46,6 +51,7 @@ class Bundle:
     ranker: Ranker
     manners: Manners
     may_generate: bool = False
+    adapter: "Adapter | None" = None
 
     def source(self, entry: int, score: float) -> Source:
         """Name an entry of the index as a source."""

@@ -7,10 +7,11 @@ codes are made where they are shown.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from chatbot.learning.compare import Comparison
+from chatbot.learning.rewriting.gate import Teaching
 
 BETTER, WORSE, NO_GAIN, TOO_FEW_QUESTIONS = "better", "worse", "no_gain", "too_few_questions"
 CODES = (BETTER, WORSE, NO_GAIN, TOO_FEW_QUESTIONS)
@@ -19,6 +20,8 @@ CODES = (BETTER, WORSE, NO_GAIN, TOO_FEW_QUESTIONS)
 # how questions fall into bins, so both move more than hits do without anybody noticing.
 MARGINS: dict[str, float] = {"hit@1": 0.01, "mrr@10": 0.01, "auroc": 0.02, "coverage@p95": 0.05, "ece": 0.05}
 LOWER_IS_BETTER = frozenset({"ece"})
+# The loss of held-out replies, of which a version with an adapter of the generator has less.
+REPLY_LOSS = "reply_loss"
 # Speed and size: after may be so many times before, and so much more (ms, ms, bytes). Times are measured on a machine
 # that has other work, so only what a visitor would notice counts.
 SPEED_FACTOR = 2.0
@@ -90,6 +93,18 @@ def judge(comparison: Comparison) -> Verdict:
     falls += _slower(comparison)
     code = _code(comparison, falls=bool(falls), rises=bool(rises))
     return Verdict(passed=code == BETTER, code=code, falls=tuple(falls), rises=tuple(rises))
+
+
+def with_adapter(verdict: Verdict, teaching: Teaching) -> Verdict:
+    """Return the verdict on a version that brings an adapter: where nothing fell, one that passed is a rise."""
+    if not teaching.passed or verdict.code not in (BETTER, NO_GAIN):
+        return verdict
+    assert teaching.loss_before is not None  # it could not have passed
+    assert teaching.loss_after is not None
+    rise = Finding(
+        metric=REPLY_LOSS, before=teaching.loss_before, after=teaching.loss_after, margin=0.0, p=None
+    )
+    return replace(verdict, passed=True, code=BETTER, rises=(*verdict.rises, rise))
 
 
 def _slower(comparison: Comparison) -> list[Finding]:

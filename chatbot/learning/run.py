@@ -98,7 +98,6 @@ def train_version(
         after=judging.rankings(upper=upper, fitted=fitted),
         sizes=(live.weights_bytes, 0 if tuned is None else len(tuned.file)),
     )
-    watch.stage("saving")
     return Trained(
         weights_file=None if tuned is None else tuned.file,
         ranker=fitted.weights,

@@ -7,7 +7,7 @@ class Watch(Protocol):
     """Who looks on while a training runs. Every call may raise to end it: cancelled, or overtaken by another worker."""
 
     def stage(self, name: str, *, steps: int = 0) -> None:
-        """A stage begins: reading, trunk, tuning, fitting, evaluating or saving."""
+        """A stage begins: reading, trunk, tuning, fitting or evaluating."""
 
     def step(
         self,

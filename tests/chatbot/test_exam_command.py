@@ -23,7 +23,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
     bare: list[bool] = []
 
     @contextmanager
-    def loaded(locale: str, *, is_bare: bool = False) -> Iterator[Candidate]:
+    def loaded(locale: str, *, is_bare: bool = False, adapter: object = None) -> Iterator[Candidate]:
         bare.append(is_bare)
         yield Candidate({3: FALSE, 5: SHORT} if is_bare else {5: SHORT})
 

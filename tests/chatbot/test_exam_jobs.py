@@ -33,7 +33,7 @@ def installed(tmp_path: Path, transactional_db: None, monkeypatch: pytest.Monkey
 
 def let_sit(candidate: Candidate | None, monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def loaded(locale: str, *, is_bare: bool = False) -> Iterator[Candidate]:
+    def loaded(locale: str, *, is_bare: bool = False, adapter: object = None) -> Iterator[Candidate]:
         if candidate is None:
             raise exam_candidate.NoGenerator
         yield candidate
@@ -69,7 +69,7 @@ def test_an_exam_without_a_generator_is_given_up_at_once(monkeypatch: pytest.Mon
 def test_an_exam_that_fails_is_tried_again_and_then_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[str] = []
 
-    def broken(locale: str) -> object:
+    def broken(locale: str, *, adapter: object = None) -> object:
         tries.append(locale)
         raise RuntimeError("broken")
 

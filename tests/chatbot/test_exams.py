@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from chatbot import exams, generation
+from chatbot import exam_records, exams, generation
 from chatbot.exam import results, traps
 from chatbot.exam.exam import Reply, Sat, ask
 from chatbot.exam.trap import Trap
@@ -228,7 +228,7 @@ def test_shipped_results_keep_every_failure_and_replace_the_earlier_ones() -> No
 
 
 def test_the_last_exams_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exams, "RUNS_KEPT", 2)
+    monkeypatch.setattr(exam_records, "RUNS_KEPT", 2)
     runs = [sit(Candidate()) for _ in range(3)]
     elsewhere = sit(Candidate(), "en-US")
     kept = set(ExamRun.objects.values_list("pk", flat=True))

@@ -55,7 +55,7 @@ def test_it_prints_the_report(profile: LocaleProfile, monkeypatch: pytest.Monkey
     assert found["report"]["metrics"]["hit@1"]["after"] == pytest.approx(50 / 60)
     assert (found["data_sha256"], found["data"]) == (version.data_sha256, {"entries": 2})
     lines = err.split("\n")
-    assert [line for line in lines if line and not line.startswith(" ")] == list(trainings.STAGES)
+    assert [line for line in lines if line and not line.startswith(" ")] == [*trainings.STAGES, "saving"]
     assert waiting() == []
     run = TrainingRun.objects.get()
     assert (run.trigger, run.author, run.state) == ("command", "retrain", State.FINISHED)

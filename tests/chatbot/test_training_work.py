@@ -82,7 +82,7 @@ def test_the_rehearsal_is_called_as_the_real_training_is() -> None:
     for name in watched:
         wanted = inspect.signature(getattr(learning_run.Watch, name))
         assert list(inspect.signature(getattr(Progress, name)).parameters) == list(wanted.parameters)
-    assert tuple(TrainingRun.Stage.values) == trainings.STAGES
+    assert TrainingRun.Stage.values == [*trainings.STAGES, "generator", "exam", "saving"]
 
 
 # ---------------------------------------------------------------- a run that goes well
@@ -184,7 +184,7 @@ def test_it_is_told_how_far_it_is(profile: LocaleProfile, monkeypatch: pytest.Mo
         s for s in trainings.STAGES if s != "tuning"
     ]
     assert ("tuning", 4, 5, True) in seen
-    assert [line for line in lines if not line.startswith(" ")] == list(trainings.STAGES)
+    assert [line for line in lines if not line.startswith(" ")] == [*trainings.STAGES, "saving"]
     assert any(line.startswith("  1/5, loss 1.0000") for line in lines)
 
 

@@ -12,11 +12,12 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from chatbot import bulk_encoder, version_files, versions
-from chatbot.models import ModelVersion, VersionSnapshot, VersionWeights
-from chatbot.version_files import MANIFEST, SNAPSHOT, WEIGHTS, FileRefused
+from chatbot import bulk_encoder, generation, version_adapters, version_files, versions
+from chatbot.engine.errors import WeightsError
+from chatbot.models import ModelVersion, VersionAdapter, VersionSnapshot, VersionWeights
+from chatbot.version_files import ADAPTER, MANIFEST, SNAPSHOT, WEIGHTS, FileRefused
 from customers.models import AuditRecord, LocaleProfile
-from tests.chatbot import trainings
+from tests.chatbot import taught, trainings
 from tests.customers.screens import make_profile
 
 pytestmark = pytest.mark.django_db
@@ -271,3 +272,56 @@ def test_a_damaged_version_is_not_given_out(version: ModelVersion) -> None:
 
     with pytest.raises(WeightsError):
         version_files.pack(version)
+
+
+# ---------------------------------------------------------------- the generator's adapter
+
+
+@pytest.fixture
+def adapted(profile: LocaleProfile, monkeypatch: pytest.MonkeyPatch) -> ModelVersion:
+    """A version with an adapter of the generator that is installed."""
+    monkeypatch.setattr(generation, "version_for", lambda locale: taught.BASE)
+    return trainings.version_of(profile, bulk_encoder.encoder().version, taught=taught.taught())
+
+
+def test_an_adapter_comes_back_as_it_went_and_unexamined(adapted: ModelVersion) -> None:
+    other = make_profile("other", "fr-FR")
+    data = version_files.pack(adapted)
+    assert unzipped(data).keys() == {MANIFEST, SNAPSHOT, ADAPTER}
+    assert json.loads(unzipped(data)[MANIFEST])["teaching"]["code"] == "passed"
+    taken = upload(other, data)
+    taken.refresh_from_db()
+    assert version_adapters.load(taken) == version_adapters.load(adapted)
+    for name in ("adapter", "adapter_sha256", "adapter_bytes"):
+        assert getattr(taken, name) == getattr(adapted, name)
+    assert taken.teaching == {}
+    assert not taken.exams.exists()
+    assert version_adapters.adapter_of(taken) == version_adapters.adapter_of(adapted)
+    assert VersionAdapter.objects.count() == 2
+
+
+@pytest.mark.parametrize(("installed", "said"), [("llama@def", "llama@def"), ("", "runs none")])
+def test_an_adapter_of_another_generator_is_refused(
+    adapted: ModelVersion, monkeypatch: pytest.MonkeyPatch, installed: str, said: str
+) -> None:
+    data = version_files.pack(adapted)
+    monkeypatch.setattr(generation, "version_for", lambda locale: installed)
+    with pytest.raises(FileRefused, match=f"gemma@abc.*{said}"):
+        upload(adapted.profile, data)
+    assert ModelVersion.objects.count() == 1
+
+
+@pytest.mark.parametrize("file", [b"", b"\x80\x04pickle", (2**60).to_bytes(8, "little") + b"{}"])
+def test_what_is_no_adapter_is_refused(adapted: ModelVersion, file: bytes) -> None:
+    def forge(_manifest: object, files: dict[str, bytes]) -> None:
+        files[ADAPTER] = file
+
+    with pytest.raises(FileRefused, match="adapter in this file cannot be read"):
+        upload(adapted.profile, remade(version_files.pack(adapted), forge))
+    assert ModelVersion.objects.count() == 1
+
+
+def test_a_damaged_adapter_is_not_given_away(adapted: ModelVersion) -> None:
+    VersionAdapter.objects.update(data=b"other")
+    with pytest.raises(WeightsError, match="another"):
+        version_files.pack(adapted)

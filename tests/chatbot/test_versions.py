@@ -341,13 +341,15 @@ def test_a_change_that_fails_is_given_up(profile: LocaleProfile, monkeypatch: py
     assert AuditRecord.objects.filter(action="version_change_fail").exists()
 
 
-@pytest.mark.parametrize("fault", ["other_encoder", "damaged", "gone"])
+@pytest.mark.parametrize("fault", ["other_encoder", "damaged", "gone", "adapter"])
 def test_a_version_that_cannot_be_served_does_not_go_live(profile: LocaleProfile, fault: str) -> None:
     version = version_of(profile, by=1.05)
     if fault == "other_encoder":
         ModelVersion.objects.update(base="another-encoder@1")
     elif fault == "damaged":
         VersionWeights.objects.update(data=b"other bytes")
+    elif fault == "adapter":
+        ModelVersion.objects.update(adapter_sha256="0" * 64)
     else:
         VersionWeights.objects.all().delete()
     version.refresh_from_db()

@@ -14,12 +14,12 @@ from chatbot.engine.upper_file import write_upper
 from chatbot.learning import compare, gate
 from chatbot.learning.run import Live, NothingToLearn, Trained, TrainingData, Watch
 from chatbot.models import ModelVersion, TrainingRun
-from chatbot.training import Learned
+from chatbot.training import Learned, Taught
 from customers.models import LocaleProfile
 from customers.services import FaqDraft
 from tests.chatbot.learning import versions as rankings
 
-STAGES = ("reading", "trunk", "tuning", "fitting", "evaluating", "saving")
+STAGES = ("reading", "trunk", "tuning", "fitting", "evaluating")
 STEPS = 5
 # As many of 60 questions are right before and after; the gate needs 30.
 BETTER, WORSE, SAME = (20, 50), (50, 20), (40, 40)
@@ -118,6 +118,7 @@ def version_of(
     outcome: tuple[int, int] = BETTER,
     weights: bytes | None = None,
     against: ModelVersion | None = None,
+    taught: Taught | None = None,
 ) -> ModelVersion:
     """Store a version as a finished run does."""
     run = training.run_open(profile=profile, actor="lena", trigger=TrainingRun.Trigger.COMMAND)
@@ -126,4 +127,6 @@ def version_of(
     learned = Learned(
         data_sha256=hashlib.sha256(b"data").hexdigest(), snapshot=b"", base=base, against=against
     )
-    return training.version_store(claim=claim, trained=trained(outcome, weights=weights), learned=learned)
+    return training.version_store(
+        claim=claim, trained=trained(outcome, weights=weights), learned=learned, taught=taught
+    )

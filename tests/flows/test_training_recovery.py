@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -20,11 +21,12 @@ from django.db import connection
 from chatbot import training, training_files, vectors, versions
 from chatbot.bench.server import RunningServer, running_server
 from chatbot.management.commands.worker import STOP_SECONDS
-from chatbot.models import LiveVersion, ModelVersion, TrainingRun, VersionChange
+from chatbot.models import ExamRun, LiveVersion, ModelVersion, TrainingRun, VersionChange
 from customers import services
 from customers.models import LocaleProfile
 from tests.chatbot import trainings
 from tests.chatbot.jobs import forget_jobs
+from tests.chatbot.tiny_models import write_tiny
 from tests.customers.screens import make_profile
 from tests.flows.uploading import MAKE_TENANTS, database, in_django
 
@@ -96,7 +98,7 @@ def _url() -> str:
 
 
 @contextmanager
-def worker() -> Iterator["subprocess.Popen[bytes]"]:
+def worker(**settings_of_it: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run `manage.py worker` on the test's database until the block ends, unless it is killed in it."""
     at = connection.settings_dict
     host = str(at["HOST"]).replace("/", "%2F")
@@ -105,7 +107,9 @@ def worker() -> Iterator["subprocess.Popen[bytes]"]:
     with log.open("ab") as out:
         process = subprocess.Popen(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker"],
-            env=os.environ | {"DATABASE_URL": address, "KEFU_VAR_DIR": str(settings.VAR_DIR)},
+            env=os.environ
+            | {"DATABASE_URL": address, "KEFU_VAR_DIR": str(settings.VAR_DIR)}
+            | settings_of_it,
             stdout=out,
             stderr=out,
         )
@@ -170,7 +174,7 @@ def test_a_training_killed_at_every_boundary_makes_one_version_that_goes_live_wh
     profile: LocaleProfile, other: psycopg.Connection
 ) -> None:
     run = training.run_open(profile=profile, actor="lena")
-    for kills, boundary in enumerate([*TrainingRun.Stage.values, "version", "job"]):
+    for kills, boundary in enumerate([*trainings.STAGES, "saving", "version", "job"]):
         with held_at(other, boundary) as held, worker() as process:
             held()
             done = boundary == "job"
@@ -200,6 +204,45 @@ def test_a_training_killed_at_every_boundary_makes_one_version_that_goes_live_wh
     assert len(vectors.stored_keys(profile_id=profile.pk, version=version.vectors_key)) == wordings
     assert ModelVersion.objects.count() == TrainingRun.objects.count() == 1
     assert not training_files.checkpoints_of(run).exists()
+
+
+def test_the_generators_stage_is_gone_on_with_and_leaves_one_adapter(
+    profile: LocaleProfile, other: psycopg.Connection, tmp_path: Path
+) -> None:
+    """Killed as it begins to teach, to examine and to save: what is finished is not done twice."""
+    write_tiny(tmp_path / "tiny")
+    small = {"GENERATOR_MODEL": str(tmp_path / "tiny"), "GENERATOR_MAX_TOKENS": "16"}
+    more = [
+        replace(
+            draft, key=f"{draft.key}-more", questions=(f"Mehr über {draft.key}?",), answer=f"{draft.key}!"
+        )
+        for draft in trainings.SMALL_FAQ
+    ]
+    services.faq_import(profile=profile, drafts=more, actor="test")
+    LocaleProfile.objects.update(train_generator=True)
+    run = training.run_open(profile=LocaleProfile.objects.get(), actor="lena")
+    folder = training_files.checkpoints_of(run)
+    trained_at = 0
+    for boundary in ("generator", "exam", "saving"):
+        with held_at(other, boundary) as held, worker(**small) as process:
+            held()
+            assert state_of(run) == State.RUNNING
+            assert not ModelVersion.objects.exists()
+            assert not ExamRun.objects.exists()
+            if boundary == "exam":
+                trained_at = (folder / "adapter" / "adapter.json").stat().st_mtime_ns
+            if boundary == "saving":
+                assert (folder / "adapter" / "adapter.json").stat().st_mtime_ns == trained_at
+            kill(process, other)
+    with worker(**small):
+        until(lambda: state_of(run) == State.FINISHED, "the version")
+    version = ModelVersion.objects.get()
+    assert version.teaching["code"] in ("passed", "fewer_right", "forbidden")
+    assert bool(version.adapter_sha256) == (version.teaching["code"] == "passed")
+    # That of the generator alone, and that with the adapter.
+    assert [exam.version for exam in ExamRun.objects.order_by("pk")] == [None, version]
+    assert not LiveVersion.objects.exists()
+    assert not folder.exists()
 
 
 def _jobs() -> int:

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from chatbot.engine.generator.low_rank import Terms
+
 NAME = "kefu_slots"
 
 
@@ -45,7 +47,7 @@ class Step:
     """One forward pass: rows of equally many new tokens, each behind the `starts` tokens of its slot.
 
     More than one new token is given to one row only. `positions` [1, new] are theirs, and `sees` [new, new] says which
-    of them each may look at; everything before them is seen by all.
+    of them each may look at; everything before them is seen by all. `terms` [rows] are the rows' adapters, if any.
     """
 
     cache: SlotCache
@@ -53,6 +55,7 @@ class Step:
     starts: Sequence[int]
     positions: torch.Tensor | None = None
     sees: torch.Tensor | None = None
+    terms: Sequence[Terms | None] = ()
     _masks: dict[tuple[int | None, int], torch.Tensor] = field(default_factory=dict)
 
     def mask(self, window: int | None, groups: int) -> torch.Tensor | None:

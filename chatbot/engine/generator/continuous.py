@@ -2,7 +2,8 @@
 
 Its thread can die (of a prompt that does not fit, of memory, of a callback), and then keeps silent: a thread of our own
 takes its results off its queue, gives it no callbacks, lets in only what fits into its cache however long it gets, and
-starts another when it is gone. Ratings run beside it, over slots, on the same weights.
+starts another when it is gone. Ratings, and replies with an adapter beside the model, which it has no place for, run
+beside it, over slots, on the same weights.
 """
 
 import dataclasses
@@ -29,6 +30,8 @@ PAGE_TOKENS = 256
 BATCH_TOKENS = 2048
 # How much of the free memory the cache may take.
 MEMORY_SHARE = 0.5
+# Ratings and adapted replies that are worked on together.
+OVER_SLOTS = 4
 LOOK_SECONDS = 0.1
 STOP_SECONDS = 10.0
 
@@ -44,7 +47,7 @@ class Continuous:
         self._context = context_tokens or model.context_tokens
         self._streams = streams or _streams(model, self._context)
         self._queue = queue
-        self._rater = Slots(model, queue=queue, together=2)
+        self._over_slots = Slots(model, queue=queue, together=OVER_SLOTS)
         self._module = twin(model.module)
         self._manager: Any = None
         self._lock = threading.RLock()
@@ -56,7 +59,7 @@ class Continuous:
 
     def start(self) -> None:
         """Start transformers' thread and ours."""
-        self._rater.start()
+        self._over_slots.start()
         self._begin()
         self._thread.start()
 
@@ -69,12 +72,14 @@ class Continuous:
             self._thread.join()
         if self._manager is not None:
             self._manager.stop(block=True, timeout=STOP_SECONDS, hard_stop=True)
-        self._rater.stop()
+        self._over_slots.stop()
 
     def submit(self, job: Job) -> None:
         """Queue a job. Raises GeneratorBusy, GeneratorFailed, GeneratorStopped."""
-        if not isinstance(job, Writing):
-            self._rater.submit(job)
+        if not isinstance(job, Writing) or job.terms is not None:
+            if not self._model.has_slots:
+                raise GeneratorFailed("This model rates nothing on a GPU, and takes no adapter beside it.")
+            self._over_slots.submit(job)
             return
         with self._lock:
             if self._stopping.is_set() or self._manager is None:

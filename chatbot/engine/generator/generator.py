@@ -1,13 +1,16 @@
-"""The running generator of one process: text in, text out, as it is written."""
+"""The running generator of one process: text in, text out, as it is written; with an adapter or without."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from chatbot.engine.errors import PromptTooLong
+from chatbot.engine.errors import GeneratorFailed, PromptTooLong, WeightsError
+from chatbot.engine.generator.adapters import Adapter
 from chatbot.engine.generator.continuous import Continuous
 from chatbot.engine.generator.jobs import Backend, Ear, End, Job, Rating, Writing
+from chatbot.engine.generator.low_rank import Terms
 from chatbot.engine.generator.model import CausalModel, Precision
 from chatbot.engine.generator.rendering import PLAIN_STOPS, PromptLike, render
 from chatbot.engine.generator.slots import Slots
@@ -41,7 +44,6 @@ class Generator:
         self._max_tokens, self._seconds = max_tokens, seconds
         # A model that was trained for neither turns nor replies has only learnt from examples where one ends.
         self._is_plain = not self.is_chat and self.model.adapter is None
-        self._stops = PLAIN_STOPS if self._is_plain else ()
 
     def start(self) -> None:
         """Start to serve."""
@@ -51,14 +53,28 @@ class Generator:
         """Fail what is being written and what waits with GeneratorStopped, and end."""
         self._backend.stop()
 
-    def render(self, prompt: PromptLike) -> str:
-        """Return a prompt as the text that this model reads."""
+    def adapted(self, adapter: Adapter) -> "Adapted":
+        """Return this generator with an adapter of its model, which is loaded when it is first asked for anything."""
+        return Adapted(self, adapter)
+
+    def render(self, prompt: PromptLike, *, adapter: Adapter | None = None) -> str:
+        """Return a prompt as the text that this model reads, or that it reads with an adapter."""
         return render(
-            prompt, tokenizer=self.model.tokenizer, chat=self.model.chat, adapter=self.model.adapter
+            prompt,
+            tokenizer=self.model.tokenizer,
+            chat=self.model.chat,
+            adapter=adapter or self.model.adapter,
         )
 
     async def generate(
-        self, text: str, *, max_tokens: int, stop: Sequence[str] = (), prefix: str = "", deadline: float
+        self,
+        text: str,
+        *,
+        max_tokens: int,
+        stop: Sequence[str] = (),
+        prefix: str = "",
+        deadline: float,
+        adapter: Adapter | None = None,
     ) -> AsyncIterator[str]:
         """Yield the reply to a rendered prompt piece by piece, the likeliest token each time.
 
@@ -66,11 +82,20 @@ class Generator:
         `time.monotonic()`. Closing the iterator ends the work within two tokens. Raises GeneratorBusy, GeneratorFailed,
         GeneratorStopped, GeneratorLate.
         """
-        ids = self.model.encode(self._with_prefix(text, prefix))
+        is_plain = self._is_plain and adapter is None
+        between = " " if prefix and is_plain else ""  # in examples a space stands before a reply
+        ids = self.model.encode(f"{text}{between}{prefix}", is_adapted=adapter is not None)
         max_tokens = min(max_tokens, self._max_tokens)
         self._check_fits(len(ids), max_tokens)
-        stream = TextStream(self.model.tokenizer, [*stop, *self._stops], is_beginning=not prefix)
-        job = Writing(ids=ids, ear=Ear(), deadline=self._bounded(deadline), max_tokens=max_tokens)
+        stops = [*stop, *(PLAIN_STOPS if is_plain else ())]
+        stream = TextStream(self.model.tokenizer, stops, is_beginning=not prefix)
+        job = Writing(
+            ids=ids,
+            ear=Ear(),
+            deadline=self._bounded(deadline),
+            terms=await self._terms(adapter),
+            max_tokens=max_tokens,
+        )
         async with self._running(job):
             while isinstance(item := await job.ear.hear(), int):
                 if piece := stream.take(item):
@@ -103,9 +128,14 @@ class Generator:
     def _tokens(self, text: str) -> list[int]:
         return list(self.model.tokenizer.encode(text, add_special_tokens=False).ids)
 
-    def _with_prefix(self, text: str, prefix: str) -> str:
-        """Return a prompt and the beginning of its reply; in examples a space stands between."""
-        return text + (f" {prefix}" if prefix and self._is_plain else prefix)
+    async def _terms(self, adapter: Adapter | None) -> Terms | None:
+        """Return what an adapter adds, read elsewhere than on the event loop. Raises GeneratorFailed."""
+        if adapter is None:
+            return None
+        try:
+            return await asyncio.to_thread(self.model.low_rank.load, adapter)
+        except WeightsError as error:
+            raise GeneratorFailed(f"The adapter {adapter.version} cannot be used: {error}") from error
 
     def _bounded(self, deadline: float) -> float:
         return min(deadline, time.monotonic() + self._seconds)
@@ -124,6 +154,39 @@ class Generator:
             yield
         finally:
             self._backend.cancel(job)
+
+
+class Adapted:
+    """A generator with an adapter beside its model: what others ask of it meanwhile is answered as without."""
+
+    def __init__(self, generator: Generator, adapter: Adapter) -> None:
+        self._generator, self._adapter = generator, adapter
+
+    @property
+    def version(self) -> str:
+        """Return the generator's version with the adapter's."""
+        return f"{self._generator.version}+{self._adapter.version}"
+
+    def render(self, prompt: PromptLike) -> str:
+        """Return a prompt in the adapter's form."""
+        return self._generator.render(prompt, adapter=self._adapter)
+
+    def generate(
+        self, text: str, *, max_tokens: int, stop: Sequence[str] = (), prefix: str = "", deadline: float
+    ) -> AsyncIterator[str]:
+        """Yield what `Generator.generate` does."""
+        return self._generator.generate(
+            text, max_tokens=max_tokens, stop=stop, prefix=prefix, deadline=deadline, adapter=self._adapter
+        )
+
+    async def likelihoods(
+        self, text: str, pairs: Sequence[tuple[str, str]], *, deadline: float
+    ) -> list[float]:
+        """Return what `Generator.likelihoods` does: how likely texts are is asked of the model alone.
+
+        What weighs such likelihoods was fitted to it, and an adapter only learns to reply.
+        """
+        return await self._generator.likelihoods(text, pairs, deadline=deadline)
 
 
 def _raise(item: object) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from chatbot.engine.errors import GeneratorError, GeneratorFailed, GeneratorLate
+from chatbot.engine.generator.low_rank import Terms
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +43,12 @@ class Ear:
 
 @dataclass(eq=False, kw_only=True)
 class Job:
-    """One prompt, and the tokens that follow it; `deadline` is a `time.monotonic()`."""
+    """One prompt, and the tokens that follow it; `deadline` is a `time.monotonic()`, `terms` its adapter if any."""
 
     ids: list[int]
     ear: Ear
     deadline: float
+    terms: Terms | None = None
     made: int = 0
 
     @property

@@ -1,10 +1,11 @@
 """A causal language model from a folder, in the precision that this machine computes fastest with.
 
-Weights come from safetensors only, and no code of the folder runs. On a CPU the model attends over slots (see
-`attention`), on a GPU transformers' own attention serves its continuous batching.
+Weights come from safetensors only, and no code of the folder runs. The model attends over slots (see `attention`); on a
+GPU a twin of it with transformers' own attention serves its continuous batching.
 """
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,10 @@ from chatbot.engine import hardware, weights
 from chatbot.engine.errors import WeightsError
 from chatbot.engine.generator import adapters, attention
 from chatbot.engine.generator.attention import SlotCache, Step, causal
+from chatbot.engine.generator.low_rank import LowRank
 from chatbot.engine.generator.vocabulary import Vocabulary
+
+logger = logging.getLogger(__name__)
 
 Precision = Literal["auto", "bf16", "fp32"]
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
@@ -50,6 +54,7 @@ class CausalModel:
         if self.adapter is not None:
             adapters.apply(self.adapter, dict(self.module.named_modules()))
             self.version += f"+{self.adapter.version}"
+        self.low_rank = LowRank(self.module)
         self.ends = _ends(folder, config)
         self.context_tokens = min(
             int(getattr(config, "max_position_embeddings", CONTEXT_TOKENS)), CONTEXT_TOKENS
@@ -59,12 +64,20 @@ class CausalModel:
         self.vocabulary = Vocabulary(self.tokenizer, self._head.weight, ends=self.ends)
         # Stands for a mask: given one of four axes, a model makes none of its own; `attend` has its own anyway.
         self._no_mask = torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=self.device)
-        if self.device.type == "cpu":
+        self.has_slots = True
+        try:
             _attend_over_slots(self)
+        except WeightsError as error:
+            if self.device.type == "cpu":
+                raise
+            # Continuous batching serves it all the same.
+            self.has_slots = False
+            logger.warning("This model can rate nothing and take no adapter beside it: %s", error)
 
-    def encode(self, text: str) -> list[int]:
-        """Return a prompt's tokens; a chat template has written its own beginning, plain text gets the model's."""
-        return list(self.tokenizer.encode(text, add_special_tokens=self.chat is None).ids)
+    def encode(self, text: str, *, is_adapted: bool = False) -> list[int]:
+        """Return a prompt's tokens; a chat template has written its own beginning, other text gets the model's."""
+        is_by_template = self.chat is not None and self.adapter is None and not is_adapted
+        return list(self.tokenizer.encode(text, add_special_tokens=not is_by_template).ids)
 
     def new_cache(self, *, slots: int) -> SlotCache:
         """Return an empty cache for as many sequences."""
@@ -76,7 +89,7 @@ class CausalModel:
         positions = step.positions
         if positions is None:
             positions = torch.tensor(step.starts, device=self.device)[:, None]
-        with torch.inference_mode():
+        with torch.inference_mode(), self.low_rank.on(step.terms):
             return (
                 self.module.get_decoder()(
                     input_ids=tokens,
@@ -208,6 +221,6 @@ def _attend_over_slots(model: CausalModel) -> None:
 
 def _not_served(model: CausalModel, why: str) -> WeightsError:
     return WeightsError(
-        f"A model of the kind {type(model.module).__name__} cannot be served on a CPU ({why}). Choose another as "
-        "GENERATOR_MODEL, a machine with a GPU, or GENERATOR_MODEL=none."
+        f"A model of the kind {type(model.module).__name__} cannot attend over slots ({why}). On a CPU, choose another "
+        "as GENERATOR_MODEL, a machine with a GPU, or GENERATOR_MODEL=none."
     )

@@ -19,6 +19,7 @@ from chatbot.engine import hardware
 from chatbot.engine.errors import GeneratorBusy, GeneratorError, GeneratorFailed, GeneratorStopped
 from chatbot.engine.generator.attention import SlotCache, Step, causal
 from chatbot.engine.generator.jobs import End, Job, Rating, Writing, failure
+from chatbot.engine.generator.low_rank import Terms
 from chatbot.engine.generator.model import CausalModel
 from chatbot.engine.generator.rating import rate
 from chatbot.engine.generator.vocabulary import Allowed
@@ -36,10 +37,11 @@ NICENESS = 10
 
 @dataclass(eq=False, kw_only=True)
 class Slot:
-    """A place in the cache: the tokens whose keys and values it holds, and the job that uses it."""
+    """A place in the cache: the tokens whose keys and values it holds, with which adapter, and the job that uses it."""
 
     number: int
     ids: list[int] = field(default_factory=list)
+    terms: Terms | None = None
     job: Job | None = None
     allowed: Allowed | None = None
     used: int = 0
@@ -188,14 +190,17 @@ class Slots:
         if only_idle and self._busy():
             return
         for slot in self._slots:
-            slot.job, slot.allowed, slot.ids = None, None, []
+            slot.job, slot.allowed, slot.ids, slot.terms = None, None, [], None
         self._cache.clear()
         gc.collect()
 
     def _place(self, job: Job) -> None:
         """Give a job the slot that has read most of its prompt, or the one longest unused with a copy of that."""
         wanted = job.ids[:-1]
-        shared = {slot.number: _shared(slot.ids, wanted) for slot in self._slots}
+        # What one adapter has made of a prompt is not what another makes of it.
+        shared = {
+            slot.number: _shared(slot.ids, wanted) if slot.terms is job.terms else 0 for slot in self._slots
+        }
         best = max(self._slots, key=lambda slot: (shared[slot.number], slot.job is None))
         count = shared[best.number] if shared[best.number] >= WORTH_COPYING else 0
         free = min((slot for slot in self._slots if slot.job is None), key=lambda slot: slot.used)
@@ -204,7 +209,7 @@ class Slots:
         with self._guarded([slot], "Preparing a prompt"):
             if count and slot is not best:
                 self._cache.copy(source=best.number, target=slot.number, tokens=count)
-            slot.ids = wanted[:count]
+            slot.ids, slot.terms = wanted[:count], job.terms
             slot.allowed = self._model.vocabulary.allowed(job.ids) if isinstance(job, Writing) else None
 
     def _release(self, slot: Slot) -> None:
@@ -217,7 +222,14 @@ class Slots:
         start = len(slot.ids)
         piece = slot.job.ids[start : min(start + CHUNK, len(slot.job.ids) - 1)]
         positions, sees = causal(start, len(piece), self._model.device)
-        step = Step(cache=self._cache, slots=[slot.number], starts=[start], positions=positions, sees=sees)
+        step = Step(
+            cache=self._cache,
+            slots=[slot.number],
+            starts=[start],
+            positions=positions,
+            sees=sees,
+            terms=[slot.terms],
+        )
         self._model.hidden([piece], step)
         slot.ids.extend(piece)
 
@@ -231,7 +243,12 @@ class Slots:
         """Write one token of every reply."""
         jobs = [slot.job for slot in slots if isinstance(slot.job, Writing)]
         last = [job.ids[-1] for job in jobs]
-        step = Step(cache=self._cache, slots=[s.number for s in slots], starts=[len(s.ids) for s in slots])
+        step = Step(
+            cache=self._cache,
+            slots=[slot.number for slot in slots],
+            starts=[len(slot.ids) for slot in slots],
+            terms=[slot.terms for slot in slots],
+        )
         hidden = self._model.hidden([[token] for token in last], step)[:, 0]
         with torch.inference_mode():
             tokens = self._model.vocabulary.best(hidden, [s.allowed for s in slots if s.allowed is not None])

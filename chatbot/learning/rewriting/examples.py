@@ -16,16 +16,22 @@ class ExampleError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A question, the approved answers that were found for it, and the reply; an empty reply is "not known"."""
+    """A question, the approved answers that were found for it, and the reply; an empty reply is "not known".
+
+    `held_out` says whether it is only measured on, where that does not hang on its own text.
+    """
 
     locale: str
     sources: tuple[str, ...]
     question: str
     reply: str
+    held_out: bool | None = None
 
     @property
     def is_held_out(self) -> bool:
         """Say whether this example is only ever measured on; its own text decides, so adding others moves none."""
+        if self.held_out is not None:
+            return self.held_out
         digest = hashlib.sha256(f"{self.locale}\n{self.question}".encode()).digest()
         return digest[0] < 256 * HELD_OUT_SHARE
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from chatbot.management.profiles import active_profile
 from chatbot.models import ModelVersion, TrainingRun, VersionChange
 from customers.models import LocaleProfile
 
@@ -30,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["seed"] < 0:
             raise CommandError(f"--seed must be 0 or more, but is {options['seed']}.")
-        profile = _profile(options["tenant"], options["locale"])
+        profile = active_profile(options["tenant"], options["locale"])
         run = self._run(profile, options["seed"])
         version = self._train(run)
         promoted = self._promote(version, wanted=options["promote"] or profile.auto_promote)
@@ -45,6 +46,7 @@ class Command(BaseCommand):
             "data_sha256": version.data_sha256,
             "recipe": version.recipe,
             "report": version.report,
+            "teaching": version.teaching or None,
         }
         self.stdout.write(json.dumps(found, ensure_ascii=False) if options["json"] else _lines(found))
 
@@ -114,19 +116,6 @@ class Command(BaseCommand):
         self.stderr.write(line)
 
 
-def _profile(slug: str, locale: str) -> LocaleProfile:
-    profile = (
-        LocaleProfile.objects.select_related("tenant")
-        .filter(tenant__slug=slug, locale__iexact=locale, is_active=True)
-        .first()
-    )
-    if profile is None:
-        raise CommandError(
-            f"Tenant “{slug}” has no active locale “{locale}”. `manage.py demo` loads the tenant “demo”."
-        )
-    return profile
-
-
 def _lines(found: dict[str, Any]) -> str:
     """Return the report for a person to read."""
     verdict = found["verdict"]
@@ -141,4 +130,20 @@ def _lines(found: dict[str, Any]) -> str:
         lines.append(f"  {name:14}{shown}")
     lines += [f"  {kind}: {one['metric']}" for kind in ("falls", "rises") for one in verdict[kind]]
     lines += [f"  left out: {code}" for code in found["skipped"]]
+    lines += _taught(found["teaching"]) if found["teaching"] else []
     return "\n".join(lines)
+
+
+def _taught(teaching: dict[str, Any]) -> list[str]:
+    """Return what became of the generator's adapter."""
+    lines = [f"  generator: {teaching['code']}"]
+    if teaching["loss_before"] is not None:
+        lines.append(f"    loss on held-out replies {teaching['loss_before']} -> {teaching['loss_after']}")
+    for side in ("before", "after"):
+        if sitting := teaching[side]:
+            score = sitting["score"]
+            lines.append(
+                f"    exam {side}: {score['right']} of {score['total']} right, {score['forbidden']} false claims "
+                f"({sitting['generator']})"
+            )
+    return lines

@@ -14,8 +14,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from chatbot import exams, generation
 from chatbot.exam import results, traps
 from chatbot.exam.exam import ask
-from chatbot.models import ExamRun
-from customers.models import LocaleProfile
+from chatbot.models import ExamRun, LiveVersion, ModelVersion
+from customers.models import LocaleProfile, TenantMember
+from tests.chatbot import taught, trainings
 from tests.chatbot.examining import FALSE, GENERATOR, SHORT, SOURCE, Candidate, key, use_traps
 from tests.customers.screens import make_profile
 
@@ -172,3 +173,52 @@ def test_pages_ask_a_bounded_number_of_queries(login: Callable[..., Client], pro
         with CaptureQueriesContext(connection) as queries:
             assert client.get(address).status_code == 200
         assert len(queries) <= 16, [query["sql"][:120] for query in queries]
+
+
+# ---------------------------------------------------------------- a version's own adapter
+
+
+@pytest.fixture
+def adapted(profile: LocaleProfile) -> ModelVersion:
+    """A live version with an adapter that has passed a short exam."""
+    made = taught.adapter(base=GENERATOR)
+    own = exams.key_of("de-DE", adapter=made)
+    assert own is not None
+    version = trainings.version_of(profile, "base", taught=taught.taught(made, key=own))
+    LiveVersion.objects.create(profile=profile, version=version)
+    return version
+
+
+def test_the_exam_of_an_adapter_is_its_tenants_alone(
+    login: Callable[..., Client], adapted: ModelVersion
+) -> None:
+    """Its replies may hold what it has learned from the tenant's FAQ."""
+    other = make_profile("other", "de-DE")
+    run = ExamRun.objects.get()
+    address = reverse("knowledge:exam", args=[run.pk])
+    client = login(demo="manager")
+    shown = text(client, address)
+    assert "Secret words of the demo." in shown
+    assert adapted.name in shown
+    TenantMember.objects.update(tenant=other.tenant)
+    assert client.get(address).status_code == 404
+    assert client.get(reverse("knowledge:exam_progress", args=[run.pk])).status_code == 404
+    assert client.post(RUN, {"locale": "de-DE", "version": adapted.pk}).status_code == 404
+    assert f"exams/{run.pk}/" not in text(client, EXAMS)
+    # Nor is it in the history of the exams that count for everybody.
+    common = exams.run_open(key=key(), actor="lena")
+    assert f"exams/{run.pk}/" not in text(client, reverse("knowledge:exam", args=[common.pk]))
+
+
+def test_the_overview_shows_what_writes_for_the_profile(
+    login: Callable[..., Client], adapted: ModelVersion
+) -> None:
+    client = login(demo="manager")
+    shown = text(client, EXAMS)
+    assert "With the adapter of version 1." in shown
+    assert "1 / 1" in shown
+    response = client.post(RUN, {"locale": "de-DE", "version": adapted.pk})
+    run = ExamRun.objects.latest("pk")
+    assert response["Location"] == reverse("knowledge:exam", args=[run.pk])
+    assert (run.version, run.generator.partition("+")[0]) == (adapted, GENERATOR)
+    assert client.post(RUN, {"locale": "de-DE", "version": "x"}).status_code == 404

@@ -267,3 +267,20 @@ def test_a_loss_that_is_no_number_breaks_no_drawing() -> None:
     odd = training_charts.loss_chart([[1, float("nan"), None], [2, float("inf"), None], [3, 0.0, None]])
     assert "nan" not in odd.lines[0].path
     assert odd.lines[0].path.startswith("M")
+
+
+def test_the_generators_stages_are_shown_where_it_is_taught(
+    login: Callable[..., Client], profile: LocaleProfile
+) -> None:
+    LocaleProfile.objects.update(train_generator=True)
+    client = login(demo="support")
+    client.post(START, {"profile": profile.pk})
+    run = TrainingRun.objects.get()
+    assert run.with_generator
+    TrainingRun.objects.update(state=State.RUNNING, stage="generator", step=30, steps=60)
+    stages = told(client, run)["stages"]
+    assert [stage["name"] for stage in stages][-4:] == ["evaluating", "generator", "exam", "saving"]
+    assert (stages[-3]["label"], stages[-3]["steps"]) == ("teaching the generator", "step 30 of 60")
+    # What the profile wants by now does not change what the run does.
+    LocaleProfile.objects.update(train_generator=False)
+    assert len(told(client, run)["stages"]) == len(stages)

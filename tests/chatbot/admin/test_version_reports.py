@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 from django.test import Client
 
-from chatbot.admin import version_report
+from chatbot.admin import teaching_words, version_report
 from chatbot.learning import compare, gate
 from chatbot.learning.evaluate import Ranking
+from chatbot.learning.rewriting import gate as teaching_gate
 from chatbot.models import ModelVersion, TrainingRun
+from chatbot.training import Taught
 from customers.models import LocaleProfile
-from tests.chatbot import trainings
+from tests.chatbot import taught, trainings
 from tests.chatbot.admin.version_pages import go_live, text, to
 from tests.chatbot.learning import versions as rankings
 from tests.customers.screens import make_entries, make_profile
@@ -152,3 +154,61 @@ def test_two_versions_measured_on_different_questions(
 def test_two_must_be_chosen(login: Callable[..., Client], profile: LocaleProfile, chosen: list[str]) -> None:
     response = login(demo="support").get(to("versions_compare", profile.pk), {"version": chosen}, follow=True)
     assert "Choose two versions to compare." in text(response)
+
+
+# ---------------------------------------------------------------- the generator's adapter
+
+
+def test_a_report_shows_what_the_generator_learned(
+    login: Callable[..., Client], profile: LocaleProfile
+) -> None:
+    version = trainings.version_of(profile, "base", taught=taught.taught())
+    response = login(demo="support").get(to("version", version.pk))
+    shown = response.context["teaching"]
+    assert (shown.tone, shown.title) == ("good", "The generator's adapter goes with this version")
+    assert shown.sentences == ["It learned from 120 replies in 10 minutes."]
+    assert [(row.before, row.after) for row in shown.figures] == [
+        ("1.50", "0.75"), ("58 of 64", "60 of 64"), ("0 of 64", "0 of 64"), ("30 of 64", "50 of 64"),
+    ]  # fmt: skip
+    page = text(response)
+    assert "58 of 64" in page
+    assert version.adapter_sha256 in page
+    assert "gemma@abc+own@1" in page
+
+
+@pytest.mark.parametrize("code", teaching_gate.CODES)
+def test_every_outcome_is_said_in_words(
+    login: Callable[..., Client], profile: LocaleProfile, code: str
+) -> None:
+    version = trainings.version_of(profile, "base", taught=Taught(teaching=taught.teaching(code)))
+    shown = teaching_words.teaching_shown(version)
+    assert shown is not None
+    assert shown.title
+    refused = {teaching_gate.LOSS, teaching_gate.FORBIDDEN, teaching_gate.FEWER_RIGHT}
+    assert (shown.tone == "bad") == (code in refused)
+    assert len(shown.sentences) == (1 if code == teaching_gate.PASSED else 2)
+    page = text(login(demo="support").get(to("version", version.pk)))
+    assert "none: the generator writes as it is installed" in page
+
+
+def test_what_nobody_can_read_is_not_shown(login: Callable[..., Client], profile: LocaleProfile) -> None:
+    version = trainings.version_of(profile, "base")
+    assert teaching_words.teaching_shown(version) is None
+    client = login(demo="support")
+    for unreadable in ({"code": "gold"}, {"code": 7}, [1]):
+        ModelVersion.objects.update(teaching=unreadable)
+        version.refresh_from_db()
+        assert teaching_words.teaching_shown(version) is None
+        assert client.get(to("version", version.pk)).status_code == 200
+
+
+def test_a_verdict_that_rests_on_the_adapter_says_so(
+    login: Callable[..., Client], profile: LocaleProfile
+) -> None:
+    plain = gate.judge(trainings.compared(*trainings.SAME))
+    raised = gate.with_adapter(plain, taught.teaching())
+    assert (plain.code, raised.code, raised.passed) == (gate.NO_GAIN, gate.BETTER, True)
+    version = trainings.version_of(profile, "base")
+    ModelVersion.objects.update(verdict=raised.to_json())
+    page = text(login(demo="support").get(to("version", version.pk)))
+    assert "“Surprise at approved replies” went from 1.50 to 0.75, which is better." in page

@@ -179,7 +179,7 @@ def test_damaged_layers_are_not_given_out(login: Callable[..., Client], profile:
     version = trainings.version_of(profile, "base", weights=b"layers")
     ModelVersion.objects.update(weights_sha256="0" * 64)
     response = login(demo="support").get(to("version_download", version.pk), follow=True)
-    assert "The tuned layers of this version are damaged" in text(response)
+    assert "The tuned layers of this version, or its adapter, are damaged" in text(response)
 
 
 def send(client: Client, profile: LocaleProfile, data: bytes) -> HttpResponse:

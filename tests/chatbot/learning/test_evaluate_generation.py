@@ -54,8 +54,10 @@ class Told:
         for piece in ("Opened cosmetics can be", " returned within", " 90 days."):
             yield piece
 
-    async def likelihoods(self, text: str, continuations: Sequence[str], *, deadline: float) -> list[float]:
-        return [0.0 for _ in continuations]
+    async def likelihoods(
+        self, text: str, pairs: Sequence[tuple[str, str]], *, deadline: float
+    ) -> list[float]:
+        return [0.0 for _ in pairs]
 
 
 def evaluate(lane: Lane, *, level: str, writer: Writer | None = None) -> list[Shown]:

@@ -123,7 +123,7 @@ def train(encoder: Encoder, folder: Path, of: TrainingData, *, seed: int = 0) ->
 def test_a_training_goes_through_its_stages_and_leaves_a_version(encoder: Encoder, tmp_path: Path) -> None:
     told = Told()
     made = train_version(data(), encoder=encoder, live=Live(), seed=0, watch=told, folder=tmp_path)
-    assert told.stages == ["reading", "trunk", "tuning", "fitting", "evaluating", "saving"]
+    assert told.stages == ["reading", "trunk", "tuning", "fitting", "evaluating"]
     assert made.weights_file is not None
     upper = encoder.upper("made", made.weights_file)
     assert upper.name == "made"
@@ -160,7 +160,7 @@ def test_an_empty_faq_has_nothing_to_learn(encoder: Encoder, tmp_path: Path) -> 
         train(encoder, tmp_path, data(entries=()))
 
 
-@pytest.mark.parametrize("stage", ["reading", "trunk", "tuning", "fitting", "evaluating", "saving"])
+@pytest.mark.parametrize("stage", ["reading", "trunk", "tuning", "fitting", "evaluating"])
 def test_what_the_onlooker_raises_ends_it(encoder: Encoder, tmp_path: Path, stage: str) -> None:
     with pytest.raises(RuntimeError, match=stage):
         train_version(data(), encoder=encoder, live=Live(), seed=0, watch=Told(stage), folder=tmp_path)

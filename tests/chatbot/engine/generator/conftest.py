@@ -11,8 +11,9 @@ import torch
 from django.conf import settings
 
 from chatbot.engine import weights
-from chatbot.engine.generator.generator import Generator
+from chatbot.engine.generator.generator import Adapted, Generator
 from chatbot.engine.generator.model import CausalModel
+from tests.chatbot.tiny_models import write_tiny
 
 PROMPT = "Gift cards cannot be exchanged for cash. Orders ship within 3 days."
 
@@ -25,39 +26,8 @@ def generator_folder() -> Path:
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder of the bundled one's kind: windows and full attention, shared keys, tied head, bytes as tokens."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
-    from transformers import Gemma3ForCausalLM, Gemma3TextConfig
-
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {
-        piece: number for number, piece in enumerate(["<pad>", "<eos>", "<bos>", "<turn>", *letters])
-    }
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 2)])
-    tokenizer.add_special_tokens(["<pad>", "<eos>", "<bos>", "<turn>"])
-    torch.manual_seed(7)
-    config = Gemma3TextConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=8,
-        query_pre_attn_scalar=8,
-        sliding_window=12,
-        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
-        max_position_embeddings=512,
-        eos_token_id=1,
-        bos_token_id=2,
-        pad_token_id=0,
-        initializer_range=0.4,
-    )
-    Gemma3ForCausalLM(config).save_pretrained(folder)
-    tokenizer.save(str(folder / "tokenizer.json"))
+    write_tiny(folder)
     return folder
 
 
@@ -98,7 +68,7 @@ def greedy(model: Any, ids: Sequence[int], count: int) -> list[int]:
     return [int(token) for token in made[0, len(ids) :] if int(token) != 1]
 
 
-async def collected(generator: Generator, text: str, **options: Any) -> str:
+async def collected(generator: Generator | Adapted, text: str, **options: Any) -> str:
     """Return a whole reply."""
     options = {"max_tokens": 24, "deadline": soon()} | options
     return "".join([piece async for piece in generator.generate(text, **options)])

@@ -109,7 +109,7 @@ async def test_a_thread_that_died_is_replaced_and_its_replies_fail(tiny, backend
 
 async def test_ratings_run_beside_it_on_the_same_weights(tiny, backend) -> None:
     assert backend._module.lm_head.weight is tiny.module.lm_head.weight
-    job = Rating(ids=tiny.encode(PROMPT), ear=Ear(), deadline=soon(), continuations=[[9, 10], [11]])
+    job = Rating(ids=tiny.encode(PROMPT), ear=Ear(), deadline=soon(), pairs=[([], [9, 10]), ([], [11])])
     backend.submit(job)
     found = await job.ear.hear()
     assert isinstance(found, list)

@@ -66,9 +66,14 @@ def test_a_template_without_a_system_role_gets_the_instructions_in_the_first_tur
     assert rendered(model, Prompt()).startswith("<turn>user\nAnswer from the text.\n\n- A.\n\na?<eos>")
 
 
-def test_an_adapter_gets_its_form_and_no_examples(tiny, tmp_path) -> None:
+def test_an_adapter_gets_its_form_and_no_examples(tiny) -> None:
     adapter = Adapter(
-        folder=tmp_path, version="a@1", scale=1.0, source="S {source}\n", prompt="{sources}Q {question}\nR"
+        version="a@1",
+        base="b@1",
+        scale=1.0,
+        source="S {source}\n",
+        prompt="{sources}Q {question}\nR",
+        read=bytes,
     )
     prompt = Prompt(sources=("one", "two {question}"), question="{sources}?")
     assert rendered(tiny, prompt, adapter) == "S one\nS two {question}\nQ {sources}?\nR"
