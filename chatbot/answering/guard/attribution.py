@@ -34,10 +34,10 @@ def miscopied(said: Passage, ground: Ground, lexicon: Lexicon) -> Fact | None:
 def is_substituted(
     said: Passage, evidence: Sequence[Passage], elsewhere: frozenset[str], lexicon: Lexicon
 ) -> bool:
-    """Say whether a sentence is a passage with a word from elsewhere in the place of its own: cash for points.
+    """Say whether a sentence is a passage with another word in the place of its own: cash for points.
 
-    `elsewhere` are the beginnings of the words of all passages and of the question. A sentence that says most of a
-    second passage too has its words.
+    `elsewhere` are the beginnings of the words of all passages and of the question; a word of none of them counts where
+    the sentence is nearly a copy. A sentence that says most of a second passage too has its words.
     """
     passage, *others = evidence
     there = covered(said.tokens, passage.stems, lexicon)
@@ -49,7 +49,20 @@ def is_substituted(
     new = {
         stem_of(token, lexicon) for token in said.tokens if not is_known_word(token, passage.stems, lexicon)
     }
-    return lost and bool(new & elsewhere)
+    return lost and (
+        bool(new & elsewhere) or (_is_unheard(new, elsewhere, lexicon) and is_copy(said, passage, lexicon))
+    )
+
+
+def _is_unheard(words: frozenset[str] | set[str], known: frozenset[str], lexicon: Lexicon) -> bool:
+    """Say whether some words, or pairs of characters, are from nowhere.
+
+    Not so in Korean, where the form of address changes the ends of words beyond what their beginnings share.
+    """
+    if lexicon.language == "ko":
+        return False
+    found = words if lexicon.spaced else set().union(*words) - lexicon.function
+    return bool(found - known)
 
 
 def _not_in(said: Passage, passage: Passage) -> Fact | None:
