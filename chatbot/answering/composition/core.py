@@ -1,10 +1,11 @@
 """What a free reply has to bear out: the approved units that a question asks for, and whether any of them answers it.
 
 Of each source, units are taken as in an extract (see `extractive.py`), by other weights: a source has no title here, so
-that its first unit stands for one, and a free reply leaves out less readily than an extract. Whether the sources answer
-the question at all is a logistic regression over how near the nearest unit and the whole are to it, how far that one
-stands out, the share of the question's words that the sources have, and the number of units. Both are fitted on
-the rewriting examples, a seventh of which have no answer in their sources (`tests.flows.core`).
+that its first unit stands for one, and a free reply leaves out less readily than an extract: nothing of what is short,
+or would hardly be shorter. Whether the sources answer the question at all is a logistic regression over how near the
+nearest unit and the whole are to it, how far that one stands out, the share of the question's words that the sources
+have, and the number of units. Both are fitted on the rewriting examples, a seventh of which have no answer in their
+sources (`tests.flows.core`).
 """
 
 import functools
@@ -17,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from chatbot.answering.composition.conditions import Companions, cues_for
-from chatbot.answering.composition.extractive import joined, shared_words, taken
+from chatbot.answering.composition.extractive import is_shorter, joined, shared_words, taken
+from chatbot.answering.composition.level import SHORTEST_WITH_PARTS, length_of
 from chatbot.answering.composition.text import Unit, units_of
 from chatbot.answering.guard.evidence import content, covered, ground_of
 from chatbot.answering.guard.lexicon import lexicon_for
@@ -115,7 +117,11 @@ async def core_of(
         companions = Companions(units, signals.vectors[here], language=language_of(locale), question=question)
         kept = companions.of(taken(shares, weights().enough))
         kept |= companions.speaking_of(kept)
-        asked += _asked([unit for unit in units if unit.place in kept], shares, number, len(asked), locale)
+        chosen = [unit for unit in units if unit.place in kept]
+        is_part = length_of(sources[number]) > SHORTEST_WITH_PARTS and is_shorter(
+            joined(chosen), sources[number]
+        )
+        asked += _asked(chosen if is_part else units, shares, number, len(asked), locale)
     logit = float(signals.source @ weights().source)
     return Core(asked=tuple(asked), answered=1 / (1 + math.exp(-logit)))
 

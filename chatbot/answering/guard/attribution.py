@@ -31,6 +31,19 @@ def miscopied(said: Passage, ground: Ground, lexicon: Lexicon) -> Fact | None:
     return wrong
 
 
+def restated(said: Passage, ground: Ground) -> Fact | None:
+    """Return a fact that a sentence states at least twice more than all sources together: it turns in circles."""
+    for fact in said.facts:
+        if fact.is_claim:
+            here = sum(1 for other in said.facts if other.claims == fact.claims)
+            there = sum(
+                1 for passage in ground.passages for other in passage.facts if fact.claims & other.grounds
+            )
+            if here > there + 1:
+                return fact
+    return None
+
+
 def is_substituted(
     said: Passage, evidence: Sequence[Passage], elsewhere: frozenset[str], lexicon: Lexicon
 ) -> bool:

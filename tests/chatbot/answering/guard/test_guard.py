@@ -237,3 +237,17 @@ async def test_a_near_copy_has_no_word_from_nowhere() -> None:
     assert await verdict(garbled, source) == "support"
     japanese = "D5には自動投入の機能がございません。"
     assert await verdict("D5には自動投入の機材がございません。", japanese, locale="ja") == "support"
+
+
+async def test_a_sentence_that_turns_in_circles_is_refused() -> None:
+    source = "The pan weighs 1.1 kg and has a diameter of 28 cm."
+    assert await verdict("The pan weighs 1.1 kg.", source) == "ok"
+    circle = "The pan weighs 1.1 kg, has a weight of 1.1 kg and weighs 1.1 kg."
+    assert await verdict(circle, source) == "number"
+
+
+async def test_what_is_missing_between_two_commas_is_noticed() -> None:
+    source = "For glass, in its box, we pay the postage."
+    assert await verdict("For glass,, we pay the postage.", source) in ("support", "modality")
+    source = "For devices, unplug them, try once, and tell us what happened."
+    assert await verdict("For devices, unplug them,, and tell us what happened.", source) == "support"
