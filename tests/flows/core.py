@@ -115,7 +115,10 @@ def _named(names: Sequence[str], values: Any) -> dict[str, float]:
 async def measure(encoder: BatchEncoder) -> None:
     """Print, for each exam, how often the core has what a right reply says, and how much of the sources it is."""
     for locale in traps.locales():
-        kept, share, answered, unknown = [], [], [], []
+        kept: list[bool] = []
+        share: list[float] = []
+        answered: list[bool] = []
+        unknown: list[bool] = []
         for trap in traps.load(locale):
             found = await core.core_of(trap.question, trap.sources, locale=locale, encoder=encoder)
             if found is None:

@@ -168,9 +168,9 @@ def shares_of(signals: Vectors, units: Sequence[Unit]) -> Vectors:
     """Return how relevant each unit of a source is, adding up to 1; all 0 where none says anything by itself."""
     may = np.array([unit.may_be_chosen for unit in units], bool)
     if not may.any():
-        return np.zeros(len(units))
+        return np.zeros(len(units), np.float32)
     scores = np.where(may, signals @ weights().unit, -np.inf)
-    shares = np.exp(scores - scores.max())
+    shares: Vectors = np.exp(scores - scores.max()).astype(np.float32)
     return shares / shares.sum()
 
 

@@ -17,8 +17,7 @@ from chatbot.answering.guard.polarity import NEGATION, signature
 ASIDE, PARTIAL = "aside", "partial"
 # The least share of an approved unit's words that what is said of it has, and of a question's words that the evidence
 # of a yes or no has.
-BORNE = 0.6
-NAMED = 0.5
+BORNE = NAMED = 0.6
 
 
 class Coverage:

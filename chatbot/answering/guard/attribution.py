@@ -121,7 +121,8 @@ def misplaced(said: Passage, ground: Ground, lexicon: Lexicon) -> Fact | None:
                     with_it = max(with_it, near)
                 else:
                     without_it = max(without_it, near)
-        if without_it > with_it + MARGIN:
+        # All that is said of this fact may be said of another: the blue line's time, of the red line's words but one.
+        if without_it > with_it + MARGIN or with_it < without_it == 1:
             return fact
     return None
 

@@ -2,10 +2,8 @@
 
 import json
 import math
-import random
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +12,18 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
 
-from chatbot.answering.composition.conditions import cues_for
 from chatbot.answering.composition.prompt import prompt_for
-from chatbot.answering.composition.text import SENTENCE, units_of
-from chatbot.answering.composition.wording import space_after
 from chatbot.engine import hardware, weights
 from chatbot.engine.generator.adapters import WEIGHTS, Adapter
 from chatbot.engine.generator.rendering import render
 from chatbot.learning.rewriting.examples import Example
 from chatbot.learning.rewriting.train import LAYERS, Fitted, Lesson, Recipe, fit
 from chatbot.learning.watch import Watch
-from customers.culture import Manners, language_of
+from customers.culture import Manners
 
-# A turn of a dialogue, by the marks that Gemma knows; other models read them as any other text. The question stands
-# before the sources too, so that a model which reads forwards alone can read them for what it asks.
+# A turn of a dialogue, by the marks that Gemma knows; other models read them as any other text.
 SOURCE = "{source}\n\n"
-PROMPT = "<start_of_turn>user\n{question}\n\n{sources}{question}<end_of_turn>\n<start_of_turn>model\n"
+PROMPT = "<start_of_turn>user\n{sources}{question}<end_of_turn>\n<start_of_turn>model\n"
 FORM = Adapter(folder=Path(), version="", scale=0.0, source=SOURCE, prompt=PROMPT)
 NOTICES = ("NOTICE", "GEMMA_TERMS.html")
 
@@ -50,10 +44,9 @@ def train_adapter(
     model = loaded.to(on)
     model.requires_grad_(False)
     end = int(model.config.eos_token_id)
-    taught = [example for example in examples if not example.is_held_out]
     fitted = fit(
         model,
-        [_lesson(example, tokenizer, end=end) for example in (*taught, *rearranged(taught, seed=seed))],
+        [_lesson(example, tokenizer, end=end) for example in examples if not example.is_held_out],
         [_lesson(example, tokenizer, end=end) for example in examples if example.is_held_out],
         recipe=recipe,
         seed=seed,
@@ -64,29 +57,6 @@ def train_adapter(
     told = _told(base, examples, fitted)
     _write(base, out, fitted, told)
     return told
-
-
-def rearranged(examples: Sequence[Example], *, seed: int) -> Iterator[Example]:
-    """Yield examples whose sources have their sentences in another order, where none speaks of the one before it.
-
-    What a reply rests on stands anywhere: a small model takes the last sentence for it, unless it learns otherwise.
-    """
-    order = random.Random(seed)  # noqa: S311 -- which order is no secret
-    for example in examples:
-        cues = cues_for(language_of(example.locale))
-        sources = []
-        for source in example.sources:
-            units = units_of(source)
-            parts = [unit.markdown.strip() for unit in units]
-            is_bound = any(
-                unit.kind != SENTENCE or cues.anaphora.match(unit.text) or cues.contrast.match(unit.text)
-                for unit in units
-            )
-            moved = order.sample(parts, len(parts))
-            moved = moved if moved != parts else moved[::-1]
-            sources.append(source if is_bound else space_after(source.strip()).join(moved))
-        if tuple(sources) != example.sources:
-            yield replace(example, sources=tuple(sources))
 
 
 def _lesson(example: Example, tokenizer: Tokenizer, *, end: int) -> Lesson:

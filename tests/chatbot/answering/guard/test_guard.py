@@ -251,3 +251,12 @@ async def test_what_is_missing_between_two_commas_is_noticed() -> None:
     assert await verdict("For glass,, we pay the postage.", source) in ("support", "modality")
     source = "For devices, unplug them, try once, and tell us what happened."
     assert await verdict("For devices, unplug them,, and tell us what happened.", source) == "support"
+
+
+async def test_a_time_of_one_line_is_not_said_of_another() -> None:
+    lines = (
+        "The last train of the red line leaves at 11 p.m.",
+        "The last train of the blue line leaves at 10:30 p.m. and on Sundays at 10 p.m.",
+    )
+    assert await verdict("The last train of the red line leaves at 11 p.m.", *lines) == "ok"
+    assert await verdict("The last train of the blue line leaves at 11 p.m.", *lines) in ("time", "date")
