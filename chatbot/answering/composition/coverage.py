@@ -15,9 +15,10 @@ from chatbot.answering.guard.polarity import NEGATION, signature
 
 # Verdicts on what is true: it is not what was asked for, or only a part of what it rests on.
 ASIDE, PARTIAL = "aside", "partial"
-# The least share of an approved unit's words that what is said of it has, and of a question's words that the evidence
-# of a yes or no has.
-BORNE = NAMED = 0.6
+# The least share of an approved unit's words that what is said of it has, more where it negates; and the least share of
+# a question's words that the evidence of a yes or no has.
+BORNE, NEGATED = 0.6, 0.9
+NAMED = 2 / 3
 
 
 class Coverage:
@@ -76,7 +77,7 @@ class Coverage:
     def _is_borne(self, one: Asked, shown: Sequence[Said]) -> bool:
         """Say whether sentences say what a unit says: most of its words, and all of its facts.
 
-        What is not so must keep what the question names: "not by phone" is no "not at all".
+        What is not so must keep nearly all, and what the question names: "not by phone" is no "not at all".
         """
         found = [said for said in shown if said.shown and _rests_on(said, one)]
         if not found:
@@ -84,9 +85,10 @@ class Coverage:
         text = " ".join(said.sentence for said in found)
         words = content(one.unit.text, self._lexicon)
         stems = stems_of(content(text, self._lexicon), self._lexicon)
-        if covered(words, stems, self._lexicon) < BORNE:
+        is_negated = bool(signature(fold(one.unit.text), self._lexicon)[NEGATION])
+        if covered(words, stems, self._lexicon) < (NEGATED if is_negated else BORNE):
             return False
-        if signature(fold(one.unit.text), self._lexicon)[NEGATION]:
+        if is_negated:
             named = [word for word in words if is_known_word(word, self._named, self._lexicon)]
             if covered(named, stems, self._lexicon) < 1:
                 return False

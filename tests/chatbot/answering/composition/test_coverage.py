@@ -54,6 +54,9 @@ def test_what_is_not_so_keeps_what_the_question_names() -> None:
     source = "The code cannot be reset by phone at the moment."
     judge = coverage(source, question="reset my code on the phone please")
     assert judge.verdict(said("The code cannot be reset at the moment.", source), []) == PARTIAL
+    broader = "Cheap tickets of the coastal line cannot be exchanged."
+    said_broader = said("Tickets of the coastal line cannot be exchanged.", broader)
+    assert coverage(broader, question="is there a dining car").verdict(said_broader, []) == PARTIAL
     assert judge.verdict(said("At the moment the code cannot be reset by phone.", source), []) == OK
 
 
