@@ -3,14 +3,13 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
-
 from chatbot import exam_candidate, exams
 from chatbot.answering.language import Detector
 from chatbot.exam import results, traps
 from chatbot.exam.lane import Lane
 from chatbot.learning.dataset import Dataset
 from chatbot.learning.evaluate_generation import Metered, bundle_of, evaluate_generation, figures
+from chatbot.writing import writer_with
 
 if TYPE_CHECKING:
     # Importing it takes torch.
@@ -36,16 +35,9 @@ def generate(dataset: Dataset, *, encoder: "Encoder", level: str) -> dict[str, A
     if level != GENERATIVE:
         shown = asyncio.run(evaluate_generation(dataset, bundle=bundle, lane=lane, detector=detector))
         return figures(shown)
-    from chatbot.answering.composition.writer import Writer
-
     with exam_candidate.running(dataset.locale) as generator:
         metered = Metered(generator)
-        writer = Writer(
-            metered,
-            detector=detector,
-            max_tokens=settings.GENERATOR_MAX_TOKENS,
-            seconds=settings.GENERATOR_DEADLINE_SECONDS,
-        )
+        writer = writer_with(metered, detector=detector)
         shown = asyncio.run(
             evaluate_generation(dataset, bundle=bundle, lane=lane, detector=detector, writer=writer)
         )

@@ -4,7 +4,6 @@ Each frame is checked by `wire`, handed to one method, and answered from the rec
 table in order of their sequence numbers, whoever wrote them and on whichever node.
 """
 
-import asyncio
 import logging
 import uuid
 from collections.abc import Callable
@@ -19,13 +18,14 @@ from django.utils.translation import gettext as _
 from chatbot import origins, services, wire
 from chatbot.announce import group_of
 from chatbot.answering import routing
-from chatbot.answering.events import Delta
 from chatbot.answering.frame import event_frame
 from chatbot.answering.pipeline import Bundle
 from chatbot.database import in_database
 from chatbot.desk import desk
-from chatbot.models import Conversation, Event
+from chatbot.event_feed import EventFeed
+from chatbot.models import Event
 from chatbot.ratelimit import RateLimiter
+from chatbot.selectors import find_conversation, find_profile, locales_of
 from chatbot.serving import NotServed, serving
 from chatbot.wire import Hello, Message, Refused, Signal, SwitchLocale
 from customers import culture
@@ -35,39 +35,10 @@ logger = logging.getLogger(__name__)
 
 CLOSE_REFUSED = 4403
 CLOSE_UNKNOWN = 4404
-EVENTS_PER_READ = 200
 
 messages_limit = RateLimiter(settings.MESSAGES_PER_MINUTE)
 # Per address, so that opening conversations is no way around the limit on messages.
 conversations_limit = RateLimiter(settings.CONVERSATIONS_PER_MINUTE)
-
-
-def find_profile(tenant_slug: str, locale: str) -> tuple[Tenant | None, LocaleProfile | None]:
-    """Return the active tenant, and its active profile for the locale, where there are such."""
-    tenant = Tenant.objects.filter(slug=tenant_slug, is_active=True).first()
-    profile = None
-    if tenant is not None:
-        found = LocaleProfile.objects.filter(tenant=tenant, locale__iexact=locale, is_active=True)
-        profile = found.select_related("tenant").first()
-    return tenant, profile
-
-
-def find_conversation(token: str, tenant_id: int) -> Conversation | None:
-    """Return the tenant's conversation that a token resumes."""
-    found = Conversation.objects.filter(token_sha256=services.token_hash(token), tenant_id=tenant_id)
-    return found.select_related("profile").first()
-
-
-def locales_of(tenant_id: int) -> list[str]:
-    """Return the locales that a tenant serves."""
-    profiles = LocaleProfile.objects.filter(tenant_id=tenant_id, is_active=True)
-    return list(profiles.order_by("locale").values_list("locale", flat=True))
-
-
-def events_after(conversation_id: uuid.UUID, seq: int) -> list[Event]:
-    """Return the conversation's next events in order, at most `EVENTS_PER_READ`."""
-    found = Event.objects.filter(conversation_id=conversation_id, seq__gt=seq).order_by("seq")
-    return list(found[:EVENTS_PER_READ])
 
 
 class UnknownPath(AsyncWebsocketConsumer):
@@ -82,16 +53,13 @@ class ChatConsumer(AsyncWebsocketConsumer):
 
     profile: LocaleProfile
     conversation_id: uuid.UUID | None = None
-    sent_seq = 0
+    feed: EventFeed | None = None
 
     # ---------------------------------------------------------------- life of the socket
 
     async def connect(self) -> None:
         """Accept, then refuse by name: a browser can read an error frame, but not a failed handshake."""
-        self._pumping = asyncio.Lock()
         self._leave_desk: Callable[[], None] = lambda: None
-        self._outbox: asyncio.Queue[dict[str, object] | Event] = asyncio.Queue()
-        self._sender: asyncio.Task[None] | None = None
         route = self.scope["url_route"]["kwargs"]
         self.language = culture.django_language(
             route["locale"] if culture.canonical_locale(route["locale"]) else self._browser_language(),
@@ -178,13 +146,18 @@ class ChatConsumer(AsyncWebsocketConsumer):
                     services.conversation_switch, conversation_id=conversation.pk, profile=self.profile
                 )
         self.conversation_id = conversation.pk
-        self.sent_seq = min(frame.last_seq, conversation.last_seq)
+        self.feed = EventFeed(
+            conversation.pk,
+            sent_seq=min(frame.last_seq, conversation.last_seq),
+            frame=self._frame,
+            send=self._send,
+        )
         # Join before reading, so that an event written in between is announced to us.
         await self.channel_layer.group_add(group_of(conversation.pk), self.channel_name)
-        self._leave_desk = desk.listen(conversation.pk, self)
-        self._sender = asyncio.create_task(self._send_outbox())
+        self._leave_desk = desk.listen(conversation.pk, self.feed)
+        self.feed.start()
         await self._welcome(token, conversation.last_seq)
-        await self._pump()
+        await self.feed.pump()
 
     async def _welcome(self, token: str | None, last_seq: int) -> None:
         profile, bundle = self.profile, self._bundle()
@@ -214,6 +187,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
     async def _message(self, frame: Message) -> None:
         """Store a question and start its answer; a repeated client_id is acknowledged again, not answered again."""
         assert self.conversation_id is not None
+        assert self.feed is not None
         bundle = self._bundle()
         self._check_rate(messages_limit, self.conversation_id)
         text = frame.text
@@ -236,7 +210,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         if posted.repeated:
             await self._send(self._frame(posted.event))
         else:
-            await self._send_event(posted.event)
+            await self.feed.send_event(posted.event)
 
     async def _suggested(self, key: str, home: Bundle) -> str:
         """Return the question of a pressed suggestion, as the locale that offered it words it."""
@@ -250,68 +224,26 @@ class ChatConsumer(AsyncWebsocketConsumer):
     async def _switch(self, frame: SwitchLocale) -> None:
         """Go on with another locale of this tenant."""
         assert self.conversation_id is not None
+        assert self.feed is not None
         _tenant, profile = await in_database(find_profile, self.profile.tenant.slug, frame.locale)
         if profile is None:
             raise Refused("unknown_locale", _("This language is not offered here."))
         await in_database(services.conversation_switch, conversation_id=self.conversation_id, profile=profile)
         self.profile = profile
         self.language = culture.django_language(profile.locale, dict(settings.LANGUAGES))
-        await self._welcome(None, self.sent_seq)
-
-    # ---------------------------------------------------------------- events
+        await self._welcome(None, self.feed.sent_seq)
 
     async def conversation_changed(self, message: dict[str, Any]) -> None:
-        """Woken by the channel layer: read what is new, unless it has been sent already."""
-        if message["seq"] > self.sent_seq:
-            try:
-                await self._pump()
-            except DatabaseError:
-                logger.exception("New events could not be read; the client asks again when it reconnects")
-
-    def delta(self, reply_to: int, delta: Delta) -> None:
-        """Heard from the desk: more text of an answer."""
-        self._outbox.put_nowait({"type": "delta", "reply_to": reply_to, "text": delta.text})
-
-    def event(self, event: Event) -> None:
-        """Heard from the desk: a stored answer."""
-        self._outbox.put_nowait(event)
-
-    async def _send_outbox(self) -> None:
-        """Send what the desk says, in its order."""
-        while True:
-            item = await self._outbox.get()
-            if isinstance(item, Event):
-                await self._send_event(item)
-            else:
-                await self._send(item)
-
-    async def _send_event(self, event: Event) -> None:
-        """Send an event that is at hand if it is the next one; otherwise read whatever came before it too."""
-        async with self._pumping:
-            if event.seq == self.sent_seq + 1:
-                self.sent_seq = event.seq
-                await self._send(self._frame(event))
-        if event.seq > self.sent_seq:
-            await self._pump()
-
-    async def _pump(self) -> None:
-        """Send all events after the last one sent, in order and once."""
-        if self.conversation_id is None:
-            return
-        async with self._pumping:
-            while found := await in_database(events_after, self.conversation_id, self.sent_seq):
-                for event in found:
-                    self.sent_seq = event.seq
-                    await self._send(self._frame(event))
-                if len(found) < EVENTS_PER_READ:
-                    return
+        """Woken by the channel layer."""
+        if self.feed is not None:
+            await self.feed.wake(message["seq"])
 
     async def _leave(self) -> None:
         self._leave_desk()
         self._leave_desk = lambda: None
-        if self._sender is not None:
-            self._sender.cancel()
-            self._sender = None
+        if self.feed is not None:
+            self.feed.stop()
+            self.feed = None
         if self.conversation_id is not None:
             await self.channel_layer.group_discard(group_of(self.conversation_id), self.channel_name)
             self.conversation_id = None

@@ -11,30 +11,23 @@ import asyncio
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from typing import Protocol
 
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error as DatabaseError
-from django.utils import translation
 
 from chatbot import services
-from chatbot.answering import events, routing
-from chatbot.answering.composition.writer import Writer
-from chatbot.answering.events import Answer, Composition, Delta, Turn
-from chatbot.answering.pipeline import Bundle
-from chatbot.answering.retrieve import prepare
-from chatbot.answering.utterance import cues_for, ends_as_question, understand
+from chatbot.answerer import Answerer
+from chatbot.answering import events
+from chatbot.answering.events import Answer, Delta, Turn
+from chatbot.answering.utterance import ends_as_question
 from chatbot.database import in_database
-from chatbot.engine.errors import EngineError, EngineOverloaded
+from chatbot.engine.errors import EngineError
 from chatbot.models import Event
 from chatbot.running_turn import RunningTurn
 from chatbot.serving import NotServed, Serving, serving
-from customers import culture
-from customers.defaults import default_phrases
 
 logger = logging.getLogger(__name__)
 
@@ -56,19 +49,12 @@ class Listener(Protocol):
         """Hear of a stored answer before the wake-up that every node gets."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lease:
-    """The bundles that a question is answered with, kept to its end: the profile's and its tenant's others."""
-
-    home: Bundle
-    others: Sequence[Bundle]
-
-
 class Desk:
     """Starts, streams, stops and stores answers."""
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
+        self._answerer = Answerer(serving)
         self._turns: dict[uuid.UUID, list[RunningTurn]] = defaultdict(list)
         self._listeners: dict[uuid.UUID, set[Listener]] = defaultdict(set)
         self._sweeper: asyncio.Task[None] | None = None
@@ -151,35 +137,28 @@ class Desk:
             except asyncio.CancelledError:
                 if not turn.stopped:
                     raise
-        return self._ending(turn, events.STOPPED, turn.shown)
+        return self._answerer.ending(turn, events.STOPPED, turn.shown)
 
     async def _compose(self, turn: RunningTurn) -> Answer:
         """Return the answer, or the persona's apology where it failed: every waiter gets a message."""
         try:
             turn.history = await self._history(turn)
             while True:
-                is_complete = self._is_complete(turn)
+                is_complete = self._answerer.is_complete(turn)
                 async with asyncio.timeout(settings.ANSWER_DEADLINE_SECONDS):
-                    lease, decided = await self._decide(turn)
+                    lease, decided = await self._answerer.decide(turn)
                 # More from the visitor would hardly change this, so nobody has to wait for it.
                 is_settled = decided.outcome == events.ANSWERED and is_complete
                 if is_settled or not await self._has_more(turn):
                     break
-            answer = await self._speak(turn, lease, decided)
+            answer = await self._answerer.speak(turn, lease, decided, self._show)
         except (TimeoutError, EngineError, NotServed) as error:
             logger.warning("No answer for %s %d: %r", turn.conversation_id, turn.seq, error)
         except Exception:
             logger.exception("Answering %s %d failed", turn.conversation_id, turn.seq)
         else:
             return answer
-        return self._ending(turn, events.FAILED)
-
-    def _is_complete(self, turn: RunningTurn) -> bool:
-        """Say whether a turn's last message can be answered without waiting for more. Raises NotServed."""
-        text = turn.texts[-1]
-        known = self._serving.bundle(turn.profile_id).index.has_wording(prepare(text))
-        cues = cues_for(culture.language_of(turn.locale))
-        return bool(turn.chosen_key) or known or understand(text, cues).is_complete
+        return self._answerer.ending(turn, events.FAILED)
 
     async def _history(self, turn: RunningTurn) -> tuple[Turn, ...]:
         """Return the exchanges before a turn; none where they cannot be read, for most questions need none."""
@@ -225,86 +204,11 @@ class Desk:
         following.is_joined = True
         return True
 
-    async def _decide(self, turn: RunningTurn) -> tuple[Lease, Answer]:
-        """Find what to say, and what it was found with; wait for a full engine queue until the deadline."""
-        while True:
-            lease = Lease(
-                home=self._serving.bundle(turn.profile_id), others=self._serving.others(turn.profile_id)
-            )
-            try:
-                decided = await routing.decide(
-                    turn.question,
-                    home=lease.home,
-                    others=lease.others,
-                    encoder=self._serving.running_engine(),
-                    detector=self._serving.running_detector(),
-                )
-            except EngineOverloaded:
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                return lease, decided
-
-    async def _speak(self, turn: RunningTurn, lease: Lease, decided: Answer) -> Answer:
-        """Put what was decided into words, letting the sockets hear them; as approved where that fails or is late."""
-        why = "deadline"
-        try:
-            async with (
-                asyncio.timeout(settings.ANSWER_DEADLINE_SECONDS),
-                aclosing(
-                    routing.speak(
-                        decided,
-                        turn.question,
-                        home=lease.home,
-                        others=lease.others,
-                        encoder=self._serving.running_engine(),
-                        writer=self._writer(),
-                    )
-                ) as spoken,
-            ):
-                async for item in spoken:
-                    if isinstance(item, Answer):
-                        return item
-                    self._show(turn, item)
-        except TimeoutError:
-            logger.warning(
-                "The answer to %s %d is said as approved: too late", turn.conversation_id, turn.seq
-            )
-        except Exception:
-            logger.exception("Wording the answer to %s %d failed", turn.conversation_id, turn.seq)
-            why = "busy"
-        return replace(decided, composition=Composition(level=events.VERBATIM, why=why))
-
-    def _writer(self) -> Writer | None:
-        """Return who writes freely; None while there is nobody."""
-        generator = self._serving.generator
-        if generator is None:
-            return None
-        return Writer(
-            generator,
-            detector=self._serving.running_detector(),
-            max_tokens=settings.GENERATOR_MAX_TOKENS,
-            seconds=settings.GENERATOR_DEADLINE_SECONDS,
-        )
-
     def _show(self, turn: RunningTurn, delta: Delta) -> None:
         """Let the sockets have more of an answer's text."""
         turn.shown += delta.text
         for listener in self._heard_by(turn):
             listener.delta(turn.seq, delta)
-
-    def _ending(self, turn: RunningTurn, outcome: str, text: str = "") -> Answer:
-        """Return the answer that stands for a stopped or failed one, in the persona's words."""
-        phrase = "stopped" if outcome == events.STOPPED else "failed"
-        try:
-            bundle = self._serving.bundle(turn.profile_id)
-        except NotServed:
-            # The profile was switched off meanwhile; its visitor is told all the same, in its language.
-            with translation.override(culture.django_language(turn.locale, dict(settings.LANGUAGES))):
-                return Answer(
-                    outcome=outcome, text=text or default_phrases()[phrase], lang=turn.locale, model=""
-                )
-        spoken = bundle.manners.phrase(phrase)
-        return Answer(outcome=outcome, text=text or spoken, lang=bundle.manners.locale, model=bundle.version)
 
     async def _store(self, turn: RunningTurn, answer: Answer) -> None:
         """Store the answer, trying again while the database is away; a dying process leaves it to the sweep."""

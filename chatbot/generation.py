@@ -45,6 +45,11 @@ class Generation:
         """Have the generator loaded, if it is not: a gigabyte is not held for answers that need none."""
         self._wanted.set()
 
+    def wait(self) -> None:
+        """Return when the loading that was begun has come to an end; at once where the generator is not wanted."""
+        if self._wanted.is_set():
+            self._loader.join()
+
     def stop(self) -> None:
         """End the generator; what it writes fails with GeneratorStopped."""
         self._stopping.set()

@@ -1,7 +1,7 @@
 """What this process answers with: the engine, and one bundle per locale profile, kept up to date.
 
-A refresher thread listens for announcements on Postgres and polls the profiles' revisions; it builds a new bundle
-beside the old one and swaps it in with one assignment, so a running answer never sees it happen.
+A new bundle is built beside the old one and swapped in with one assignment, so a running answer never sees it happen;
+`refresher` says when to look.
 """
 
 import datetime as dt
@@ -11,13 +11,9 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import psycopg
-from django.conf import settings
-from django.db import OperationalError, close_old_connections, connection
 
 from chatbot import exams, faq_texts, index_builder, pauses, tasks, vector_work
+from chatbot.answering.composition.writer import Writer
 from chatbot.answering.language import Detector
 from chatbot.answering.pipeline import Bundle
 from chatbot.answering.rank import Ranker
@@ -30,14 +26,10 @@ from chatbot.generation import generation
 from chatbot.index_apart import IndexApart
 from chatbot.index_builder import Built, Order
 from chatbot.live_models import LiveModels, Model
-from chatbot.services import NODE_LOCK
-from customers.culture import Manners
+from chatbot.refresher import Refresher
+from chatbot.writing import writer_with
+from customers.manners import manners_of
 from customers.models import LocaleProfile
-from customers.services import FAQ_CHANNEL
-
-if TYPE_CHECKING:
-    # Importing it takes transformers, seconds that a site which starts has no time for.
-    from chatbot.engine.generator.generator import Generator
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +39,6 @@ EDIT_TEXTS = 64
 START_TEXTS = 2_000
 ASK_AGAIN_SECONDS = 60.0
 NO_REVISION = -1
-RECONNECT_SECONDS = 1.0
-# How often the refresher looks around: for its end, and while an index is built for what that has to say.
-LOOK_SECONDS, BUSY_LOOK_SECONDS = 0.5, 0.05
 
 
 class NotServed(Exception):
@@ -69,9 +58,9 @@ class Serving:
         self._tenants: dict[int, int] = {}
         self._days: dict[int, dt.date] = {}
         self._waiting: dict[int, _Waiting] = {}
-        self._stopping = threading.Event()
-        self._listening = threading.Event()
-        self._refresher = threading.Thread(target=self._refresh_forever, name="refresher", daemon=True)
+        self._refresher = Refresher(
+            node=self.node, refresh=self.refresh_changed, is_building=self._is_building, look=self._look
+        )
         # One refresh at a time: the refresher and a caller that cannot wait for it.
         self._refreshing = threading.Lock()
 
@@ -84,9 +73,14 @@ class Serving:
             self.use_apart(folder)
             self._refresher.start()
             # The node's lock must be held before the first message is claimed in its name.
-            self._listening.wait(timeout=30)
+            self._refresher.has_refreshed.wait(timeout=30)
             pauses.look_past_what_stays()
-            generation.start(after=self._listening)
+            generation.start(after=self._refresher.has_refreshed)
+
+    def load_generator(self) -> None:
+        """Load the generator now where a served profile may use it: for what answers once and ends."""
+        generation.start()
+        generation.wait()
 
     def use_apart(self, folder: Path) -> None:
         """Have large indexes built in a process of their own, with the tokenizer of a model folder."""
@@ -97,12 +91,11 @@ class Serving:
 
     def stop(self) -> None:
         """End the refresher and the engine; what waits fails with EngineStopped."""
-        self._stopping.set()
+        self._refresher.stop()
         generation.stop()
         if self.engine is not None:
             self.engine.stop()
-        if self._refresher.is_alive():
-            self._refresher.join(timeout=10)
+        self._refresher.join()
         if self._apart is not None:
             self._apart.stop()
 
@@ -122,10 +115,11 @@ class Serving:
             if other != profile_id and self._tenants.get(other) == tenant
         )
 
-    @property
-    def generator(self) -> "Generator | None":
-        """What writes replies in words of its own; None while it is loaded, and where none is installed."""
-        return generation.generator
+    def writer_for(self, bundle: Bundle) -> Writer | None:
+        """Return who writes freely for a bundle's profile; None while the generator is loaded, and without one."""
+        if generation.generator is None or not bundle.may_generate:
+            return None
+        return writer_with(generation.generator, detector=self.running_detector())
 
     def running_detector(self) -> Detector:
         """Return what tells languages apart. Raises EngineStopped before `start`."""
@@ -146,7 +140,11 @@ class Serving:
 
     def is_ready(self) -> bool:
         """Say whether the model is loaded and the FAQs have been read once."""
-        return self.engine is not None and self._listening.is_set() and not self._stopping.is_set()
+        return (
+            self.engine is not None
+            and self._refresher.has_refreshed.is_set()
+            and not self._refresher.is_stopping
+        )
 
     # ---------------------------------------------------------------- keeping fresh
 
@@ -198,7 +196,7 @@ class Serving:
         if built.is_whole:
             self._waiting.pop(profile.pk, None)
             self._days[profile.pk] = built.order.today
-            if self._refresher.is_alive():
+            if self._refresher.is_running:
                 vector_work.tell_live(profile_id=profile.pk, revision=built.order.revision)
         else:
             self._ask_worker(profile, today, model)
@@ -222,45 +220,6 @@ class Serving:
         self._waiting[profile.pk] = _Waiting(
             of=(profile.faq_revision, today, model.upper.name), asked_at=time.monotonic()
         )
-
-    def _refresh_forever(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._listen()
-            except (psycopg.OperationalError, OperationalError) as error:
-                logger.warning("Postgres is out of reach, trying again: %s", error)
-                self._stopping.wait(RECONNECT_SECONDS)
-            except EngineStopped:
-                return
-            except Exception:
-                logger.exception("Refreshing failed; the bundles of before keep answering")
-                self._stopping.wait(RECONNECT_SECONDS)
-            finally:
-                close_old_connections()
-        connection.close()
-
-    def _listen(self) -> None:
-        """Hold the node's lock and refresh on every announcement, and every few seconds without one."""
-        # The site's own parameters, so that options such as sslmode hold here too.
-        with psycopg.connect(**connection.get_connection_params(), autocommit=True) as listener:
-            listener.execute("SELECT pg_advisory_lock(%s, %s)", [NODE_LOCK, self.node])
-            listener.execute(f"LISTEN {FAQ_CHANNEL}")
-            while not self._stopping.is_set():
-                # Listening began before this read, so a change that it misses is announced after it.
-                self.refresh_changed()
-                if not self._is_building():
-                    self._listening.set()
-                self._wait(listener)
-
-    def _wait(self, listener: psycopg.Connection) -> None:
-        """Return at the first announcement, when an index was built, when it is time to poll, or when stopping."""
-        until = time.monotonic() + settings.FAQ_POLL_SECONDS
-        while time.monotonic() < until and not self._stopping.is_set():
-            seconds = BUSY_LOOK_SECONDS if self._is_building() else LOOK_SECONDS
-            if any(True for _ in listener.notifies(timeout=seconds, stop_after=1)):
-                return
-            if self._apart is not None and self._apart.look():
-                return
 
     # ---------------------------------------------------------------- building one bundle
 
@@ -314,11 +273,15 @@ class Serving:
     def _is_building(self) -> bool:
         return self._apart is not None and self._apart.is_busy()
 
+    def _look(self) -> bool:
+        """Give the process that builds an index what it asks for, and say whether it has ended."""
+        return self._apart is not None and self._apart.look()
+
     def _patience(self) -> float:
         """Return how many texts of a profile this process embeds itself: a command all of them, a node few."""
-        if not self._refresher.is_alive():
+        if not self._refresher.is_running:
             return float("inf")
-        return EDIT_TEXTS if self._listening.is_set() else START_TEXTS
+        return EDIT_TEXTS if self._refresher.has_refreshed.is_set() else START_TEXTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -327,28 +290,6 @@ class _Waiting:
 
     of: tuple[int, dt.date, str]
     asked_at: float
-
-
-def manners_of(profile: LocaleProfile) -> Manners:
-    """Return the snapshot of a profile that answers are composed with."""
-    return Manners(
-        locale=profile.locale,
-        brand=profile.brand,
-        persona_name=profile.persona_name,
-        persona_role=profile.persona_role,
-        time_zone=profile.time_zone,
-        phrases=dict(profile.phrases),
-        greetings=dict(profile.greetings),
-        suggestions=tuple(profile.suggestions),
-        foreign_answers=profile.foreign_answers,
-        max_wrong_percent=profile.max_wrong_percent,
-        highest_level=profile.highest_level,
-        formality=profile.formality,
-        connectives=tuple(profile.connectives),
-        forbidden_claims=tuple(profile.forbidden_claims),
-        softeners=dict(profile.softeners),
-        closings=dict(profile.closings),
-    )
 
 
 serving = Serving()

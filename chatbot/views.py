@@ -16,9 +16,10 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from chatbot.serving import manners_of, serving
+from chatbot.serving import serving
 from chatbot.strings import chat_config
 from customers import culture
+from customers.manners import manners_of
 from customers.models import LocaleProfile, Tenant
 
 CONTENT_SECURITY_POLICY = (

@@ -173,7 +173,7 @@ def frames_understood() -> set[str]:
 def events_sent() -> set[str]:
     """Return the durable kinds, and the types of the frames that the socket's modules write out."""
     found = set(Event.Kind.values)
-    for _path, tree in source("chatbot/consumers.py", "chatbot/wire.py"):
+    for _path, tree in source("chatbot/consumers.py", "chatbot/event_feed.py", "chatbot/wire.py"):
         for node in ast.walk(tree):
             if isinstance(node, ast.Dict):
                 for key, value in zip(node.keys, node.values, strict=True):

@@ -27,6 +27,7 @@ WHYS: Words = {
     "no_pass": _("The model has not passed its exam in this language."),
     "no_generator": _("No language model is loaded."),
     "busy": _("The language model was busy."),
+    "failed": _("The language model failed on this answer."),
     "failed_guard": _("A sentence of the model did not stand up to the check, twice."),
     "deadline": _("The language model took too long."),
     "whole": _("No part of the answer stood out."),

@@ -16,7 +16,6 @@ from chatbot.admin.explain import explain
 from chatbot.admin.explain_links import Asked
 from chatbot.admin.preview import answer_frame
 from chatbot.answering import routing
-from chatbot.answering.composition.writer import Writer
 from chatbot.answering.events import Answer, Question
 from chatbot.answering.language import Detector
 from chatbot.answering.pipeline import Bundle
@@ -98,23 +97,11 @@ async def _answer(
                 others=others,
                 encoder=engine,
                 detector=detector,
-                writer=_writer(detector),
+                writer_for=serving.writer_for,
             )
         ]
     assert isinstance(final, Answer)  # the last one always is
     return final
-
-
-def _writer(detector: Detector) -> Writer | None:
-    """Return who writes freely; None while there is nobody."""
-    if serving.generator is None:
-        return None
-    return Writer(
-        serving.generator,
-        detector=detector,
-        max_tokens=settings.GENERATOR_MAX_TOKENS,
-        seconds=settings.GENERATOR_DEADLINE_SECONDS,
-    )
 
 
 def live(profile: LocaleProfile) -> tuple[Engine, Bundle]:

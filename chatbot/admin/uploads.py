@@ -11,52 +11,26 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
 from chatbot import tasks
 from chatbot.admin import upload_downloads, upload_progress
 from chatbot.admin import upload_pages as pages
 from chatbot.admin.upload_forms import EncodingForm, MappingForm, UploadForm, proposals
+from chatbot.admin.upload_list import UploadList
 from customers import access, culture, upload_apply, upload_comparison, uploads
 from customers.admin_export import FORMAT_NAMES
-from customers.admin_scope import ReadOnlyAdmin, TenantFilter
 from customers.faq_file.model import FileRefused
 from customers.models import FaqUpload, FaqUploadFile, LocaleProfile, Tenant
 from customers.text_language import CERTAIN
 from customers.upload_texts import ALIKE, upload_refusal_sentence
 
 State = FaqUpload.State
-STATE_COLOURS = {
-    State.APPLIED.label: "success",
-    State.READY.label: "info",
-    State.NEEDS_ENCODING.label: "warning",
-    State.NEEDS_MAPPING.label: "warning",
-    State.INVALID.label: "danger",
-    State.REFUSED.label: "danger",
-}
 
 
 @admin.register(FaqUpload)
-class UploadAdmin(ReadOnlyAdmin):
-    """Every file that was uploaded, newest first, with what became of it."""
-
-    list_display = (
-        "file_name",
-        "tenant",
-        "shown_locale",
-        "shown_state",
-        "summary",
-        "author",
-        "created_at",
-        "download",
-    )
-    list_display_links = ("file_name",)
-    list_filter = (TenantFilter, "state")
-    list_select_related = ("tenant",)
-    search_fields = ("filename", "author")
-    ordering = ("-created_at",)
+class UploadAdmin(UploadList):
+    """Uploads, from choosing a file to taking it back."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self._allows(request, access.ADD, None)
@@ -73,34 +47,6 @@ class UploadAdmin(ReadOnlyAdmin):
             to(self.errors_view, "errors"),
             *super().get_urls(),
         ]
-
-    # ---------------------------------------------------------------- the list
-
-    @admin.display(description=_("file"), ordering="filename")
-    def file_name(self, upload: FaqUpload) -> str:
-        return format_html('<bdi class="up-name">{}</bdi>', upload.filename)
-
-    @admin.display(description=_("locale"), ordering="locale")
-    def shown_locale(self, upload: FaqUpload) -> str:
-        return upload.locale or "–"
-
-    @display(description=_("state"), ordering="state", label=STATE_COLOURS)  # type: ignore[untyped-decorator]
-    def shown_state(self, upload: FaqUpload) -> str:
-        return upload.get_state_display()
-
-    @admin.display(description=_("report"))
-    def summary(self, upload: FaqUpload) -> str:
-        refusal = upload.report.get("refusal")
-        if refusal:
-            return upload_refusal_sentence(refusal["code"], refusal["data"])
-        return pages.summary(upload)
-
-    @admin.display(description=_("download"))
-    def download(self, upload: FaqUpload) -> str:
-        if upload.state == State.REFUSED:
-            return "–"
-        url = reverse("admin:customers_faqupload_file", args=[upload.pk])
-        return format_html('<a class="up-link" href="{}">{}</a>', url, upload.format.upper() or _("file"))
 
     # ---------------------------------------------------------------- a new upload
 

@@ -313,7 +313,10 @@ class Decision:
         return replace(declined, traces=(self._trace(ranked),) if ranked else ())
 
     def _serious(self, ranked: Ranked) -> list[Candidate]:
-        return [one for one in ranked.candidates if not self._is_smalltalk(one)]
+        """Return the candidates without small talk, each as likely as it is if the message is none."""
+        serious = [one for one in ranked.candidates if not self._is_smalltalk(one)]
+        smalltalk = sum(one.probability for one in ranked.candidates if self._is_smalltalk(one))
+        return [replace(one, probability=one.probability / max(1 - smalltalk, 1e-12)) for one in serious]
 
     def _is_smalltalk(self, candidate: Candidate) -> bool:
         return self._bundle.index.entries[candidate.entry].category == compose.SMALLTALK

@@ -115,8 +115,8 @@ class Composition:
     """How an answer was put into words: its level, why that one, and every sentence that was judged for it.
 
     `why`: short, narrow, joined, part, passed, pressed, foreign, smalltalk, not_allowed, no_pass, no_generator, busy,
-    failed_guard, unknown, deadline or whole (nothing stood out). `generator` is the version that wrote, empty without
-    one.
+    failed, failed_guard, unknown, deadline or whole (nothing stood out). `generator` is the version that wrote, if one
+    did.
     """
 
     level: str

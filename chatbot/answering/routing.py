@@ -4,7 +4,7 @@
 wholly that locale's, and going on there is offered, or it is marked as foreign, where the profile allows that at all.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -17,6 +17,12 @@ from chatbot.answering.language import UNDETERMINED
 from chatbot.answering.pipeline import Bundle, ComposingEncoder, QueryEncoder
 from chatbot.answering.retrieve import prepare
 from customers.culture import best_locale, language_of
+
+WriterFor = Callable[[Bundle], Writer | None]
+
+
+def nobody(_bundle: Bundle) -> None:
+    """Write for no bundle: answers are composed of approved sentences."""
 
 
 class LanguageDetector(Protocol):
@@ -41,12 +47,12 @@ async def answer(
     others: Sequence[Bundle],
     encoder: ComposingEncoder,
     detector: LanguageDetector,
-    writer: Writer | None = None,
+    writer_for: WriterFor = nobody,
 ) -> AsyncGenerator[Delta | Answer, None]:
     """Yield an answer's text piece by piece, then the whole `Answer`. Raises EngineError."""
     decided = await decide(question, home=home, others=others, encoder=encoder, detector=detector)
     async with aclosing(
-        speak(decided, question, home=home, others=others, encoder=encoder, writer=writer)
+        speak(decided, question, home=home, others=others, encoder=encoder, writer_for=writer_for)
     ) as spoken:
         async for item in spoken:
             yield item
@@ -59,17 +65,23 @@ async def speak(
     home: Bundle,
     others: Sequence[Bundle],
     encoder: ComposingEncoder,
-    writer: Writer | None = None,
+    writer_for: WriterFor = nobody,
 ) -> AsyncGenerator[Delta | Answer, None]:
     """Yield what was decided, put into words: its text piece by piece, then the whole `Answer`.
 
-    `home` and `others` are the bundles that it was decided with.
+    `home` and `others` are the bundles that it was decided with; `writer_for` gives who writes freely for the one that
+    speaks.
     """
     bundle = next((one for one in (home, *others) if one.manners.locale == decided.lang), home)
     # What another locale answers for this one is not in the language that the visitor is spoken to in.
     is_foreign = decided.lang != home.manners.locale and decided.switch != decided.lang
     composed = stream.compose(
-        decided, question=question, bundle=bundle, encoder=encoder, writer=writer, is_foreign=is_foreign
+        decided,
+        question=question,
+        bundle=bundle,
+        encoder=encoder,
+        writer=writer_for(bundle),
+        is_foreign=is_foreign,
     )
     async with aclosing(composed):
         async for item in composed:

@@ -90,9 +90,11 @@ class Metered:
         finally:
             self._seconds += time.perf_counter() - started
 
-    async def likelihoods(self, text: str, continuations: Sequence[str], *, deadline: float) -> list[float]:
+    async def likelihoods(
+        self, text: str, pairs: Sequence[tuple[str, str]], *, deadline: float
+    ) -> list[float]:
         """Return what the generator says."""
-        return await self._generator.likelihoods(text, continuations, deadline=deadline)
+        return await self._generator.likelihoods(text, pairs, deadline=deadline)
 
 
 def bundle_of(dataset: Dataset, *, lane: Lane, level: str, may_generate: bool = False) -> Bundle:

@@ -65,7 +65,6 @@ class PausableServing:
     """Serves one profile with that engine."""
 
     node = 77
-    generator = None
 
     def __init__(self, profile: LocaleProfile) -> None:
         self.engine = PausableEngine()
@@ -88,6 +87,9 @@ class PausableServing:
 
     def running_engine(self) -> PausableEngine:
         return self.engine
+
+    def writer_for(self, bundle: Bundle) -> None:
+        return None
 
     def others(self, profile_id: int) -> tuple[Bundle, ...]:
         return ()

@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from django.db import OperationalError
 
+from chatbot import answerer, services
 from chatbot import desk as desk_module
-from chatbot import services
 from chatbot.answering import routing
 from chatbot.answering.events import Answer, Delta, Question
 from chatbot.database import in_database
@@ -221,7 +221,7 @@ async def test_no_failures_text_reaches_the_visitor(chat: Chat, failure: Excepti
 
 
 async def test_an_overloaded_engine_is_asked_again(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk_module, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(answerer, "RETRY_SECONDS", 0.01)
     chat.engine.failures = [EngineOverloaded("full"), EngineOverloaded("full")]
     await chat.ask("returns")
     (answer,) = await chat.answers(1)
@@ -235,7 +235,7 @@ async def test_an_engine_that_stays_overloaded_meets_the_deadline(
     chat: Chat, settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.ANSWER_DEADLINE_SECONDS = 0.1
-    monkeypatch.setattr(desk_module, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(answerer, "RETRY_SECONDS", 0.01)
     chat.engine.failures = [EngineOverloaded("full")] * 1000
     await chat.ask("returns")
     assert [answer.outcome for answer in await chat.answers(1)] == ["failed"]

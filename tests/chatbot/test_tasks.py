@@ -253,7 +253,7 @@ def node(model_folder: Path, profile: LocaleProfile) -> Iterator[Serving]:
     serving.engine = Engine(model_folder, precision="fp32", threads=1)
     serving.engine.start()
     serving._refresher.start()
-    assert serving._listening.wait(30)
+    assert serving._refresher.has_refreshed.wait(30)
     yield serving
     serving.stop()
 

@@ -14,11 +14,12 @@ FRAME_SECONDS = 20.0
 
 
 class Chat:
-    """One socket; `frames` keeps everything received."""
+    """One socket; `frames` keeps everything received, `conversation` is the one that was opened."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.frames: list[dict[str, Any]] = []
+        self.conversation = ""
 
     async def send(self, **frame: Any) -> None:
         await self.socket.send(json.dumps(frame))
@@ -38,7 +39,9 @@ class Chat:
     async def hello(self, *, token: str | None = None, last_seq: int = 0) -> dict[str, Any]:
         """Open or resume; returns the welcome."""
         await self.send(type="hello", version=1, token=token, last_seq=last_seq)
-        return await self.until("welcome")
+        welcome = await self.until("welcome")
+        self.conversation = welcome["conversation"]
+        return welcome
 
     async def say(self, text: str, *, client_id: str | None = None) -> str:
         """Send a question; returns its client id."""

@@ -2,11 +2,12 @@
 
 `python -m tests.flows.extractive DATA` prints it for the questions in `tests/extractive`, whose answers are in
 `DATA/<locale>/faq.jsonl`. Half of the FAQs, the same ones in every locale, are for tuning, the others are held out.
-With `--fit` it prints the weights that fit the tuning half.
+With `--fit` it prints the weights that fit the tuning half; with `--generator` the installed generator reads along.
 """
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import zlib
@@ -18,8 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chatbot.answering.composition import extractive
+from chatbot.answering.composition import extractive, writer
 from chatbot.answering.composition.text import units_of
+from chatbot.answering.composition.writer import Writer
 from chatbot.engine import weights
 from chatbot.engine.index import Entry
 from chatbot.learning.encoding import LocalEncoder
@@ -83,14 +85,24 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     return (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
 
 
-async def measure(questions: Sequence[Labelled], encoder: BatchEncoder) -> Figures:
-    """Extract as served, and count."""
+async def answers(
+    questions: Sequence[Labelled], encoder: BatchEncoder, reader: extractive.Reader | None = None
+) -> list[str | None]:
+    """Extract as served: the text of each part, None where the whole answer is shown."""
+    found = [
+        await extractive.extract(one.question, one.entry, locale=one.locale, encoder=encoder, reader=reader)
+        for one in questions
+    ]
+    return [part.text if part else None for part in found]
+
+
+def figures_of(pairs: Sequence[tuple[Labelled, str | None]]) -> Figures:
+    """Count what was extracted for each question."""
     shorter, kept, whole, lost = [], [], [], []
-    for one in questions:
-        found = await extractive.extract(one.question, one.entry, locale=one.locale, encoder=encoder)
-        text = found.text if found else one.entry.answer
+    for one, part in pairs:
+        text = part or one.entry.answer
         if not one.fact:
-            whole.append(found is None)
+            whole.append(part is None)
             continue
         shorter.append(1 - len(text) / len(one.entry.answer))
         kept.append(all(phrase in text for phrase in one.fact))
@@ -188,6 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--fit", action="store_true")
+    parser.add_argument("--generator", action="store_true")
     options = parser.parse_args()
     questions = labelled(options.data)
     encoder = BatchEncoder(LocalEncoder(weights.prepare(None, Path(settings.MODEL_DIR))), [])
@@ -195,13 +208,34 @@ def main() -> None:
         tuning = [one for one in questions if one.half == HALVES[0]]
         print(json.dumps(asyncio.run(fit(tuning, encoder))))
         return
-    groups = {half: [one for one in questions if one.half == half] for half in HALVES}
+    with _reading() if options.generator else contextlib.nullcontext() as reader:
+        _print(questions, encoder, reader)
+
+
+@contextlib.contextmanager
+def _reading() -> Iterator[Writer]:
+    """Load the installed generator; it may take its time, so that the machine's load decides nothing."""
+    from chatbot import generation
+
+    writer.LIKELIHOOD_SECONDS = 600.0
+    generator = generation.load()
+    assert generator is not None
+    generator.start()
+    try:
+        yield Writer(generator, detector=None, max_tokens=1, seconds=600.0)
+    finally:
+        generator.stop()
+
+
+def _print(questions: Sequence[Labelled], encoder: BatchEncoder, reader: Writer | None) -> None:
+    pairs = list(zip(questions, asyncio.run(answers(questions, encoder, reader)), strict=True))
+    groups = {half: [(one, part) for one, part in pairs if one.half == half] for half in HALVES}
     groups |= {
-        locale: [one for one in questions if one.locale == locale]
+        locale: [(one, part) for one, part in pairs if one.locale == locale]
         for locale in sorted({q.locale for q in questions})
     }
-    for name, group in {"all": questions, **groups}.items():
-        figures = asyncio.run(measure(group, encoder))
+    for name, group in {"all": pairs, **groups}.items():
+        figures = figures_of(group)
         print(
             f"{name:9} {figures.questions:4} narrow: {figures.shorter:.1%} shorter, fact kept {figures.kept:.1%}, "
             f"extracted {figures.extracted:.1%}; {figures.broad:3} broad: {figures.broad_whole:.1%} as approved"

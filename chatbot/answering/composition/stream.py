@@ -13,17 +13,26 @@ from typing import Protocol
 
 from chatbot.answering import events
 from chatbot.answering.composition import wording
-from chatbot.answering.composition.extractive import Extract, extract, joined
+from chatbot.answering.composition.extractive import Extract, Reader, extract, joined
 from chatbot.answering.composition.level import Facts, as_approved, length_of, level_of, may_have_parts
 from chatbot.answering.composition.suggestions import suggestions
 from chatbot.answering.composition.text import Unit, sentences, units_of
 from chatbot.answering.events import Answer, Composition, Delta, Question, Said, Source
 from chatbot.answering.pipeline import Bundle, ComposingEncoder
 from chatbot.answering.retrieve import prepare
-from chatbot.engine.errors import EngineError, EngineOverloaded, GeneratorBusy, GeneratorLate
+from chatbot.engine.errors import (
+    EngineError,
+    EngineFailed,
+    EngineOverloaded,
+    GeneratorBusy,
+    GeneratorFailed,
+    GeneratorLate,
+)
 from chatbot.engine.index import Entry
 
 logger = logging.getLogger(__name__)
+
+Part = tuple[Unit, ...]
 
 
 class Unfit(Exception):
@@ -47,19 +56,25 @@ class Writer(Protocol):
         self, question: str, sources: Sequence[str], *, bundle: Bundle, encoder: ComposingEncoder
     ) -> AsyncGenerator[Said, None]: ...
 
+    async def likelihoods(self, question: str, texts: Sequence[str]) -> list[float]: ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What will be said where it is approved: a level, why that one, a text, and the units that it is made of.
 
-    `sources` are the parts that free text may rest on, one of each source.
+    `sources` are the parts that free text may rest on, one of each source; `parts` are their units.
     """
 
     level: str
     why: str
     text: str
-    units: tuple[Unit, ...] = ()
     sources: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        return tuple(unit for part in self.parts for unit in part)
 
 
 async def compose(
@@ -128,7 +143,7 @@ async def _plan(
     if why := as_approved(facts):
         return Plan(level=events.VERBATIM, why=why, text=decided.text)
     try:
-        parts = await _parts(decided, question, entries, facts, bundle=bundle, encoder=encoder)
+        parts = await _parts(decided, question, entries, facts, bundle=bundle, encoder=encoder, reader=writer)
     except EngineError as error:
         logger.warning("An answer is said as approved, for no part of it could be found: %r", error)
         return Plan(level=events.VERBATIM, why="busy", text=decided.text)
@@ -146,6 +161,7 @@ async def _parts(
     *,
     bundle: Bundle,
     encoder: ComposingEncoder,
+    reader: Reader | None,
 ) -> list[Extract | None]:
     """Return the part of each source that is asked for, None for all of it. Raises EngineError."""
     read = [trace.read_as for trace in decided.traces]
@@ -157,6 +173,7 @@ async def _parts(
             entry,
             locale=bundle.manners.locale,
             encoder=encoder,
+            reader=reader,
             must_be_narrow=not facts.is_repeated,
         )
         if may_have_parts(replace(facts, length=length_of(entry.answer)))
@@ -178,7 +195,7 @@ def _put_together(
     """Join the parts of the sources; one part may be opened and closed in the persona's words."""
     pairs = list(zip(entries, parts, strict=True))
     texts = [part.text if part else entry.answer.strip() for entry, part in pairs]
-    units = [unit for entry, part in pairs for unit in (part.units if part else units_of(entry.answer))]
+    units = tuple(tuple(part.units if part else units_of(entry.answer)) for entry, part in pairs)
     manners = bundle.manners
     if len(texts) > 1:
         text = wording.together(
@@ -191,7 +208,7 @@ def _put_together(
     if not question.history:
         text = wording.opened(manners.softener(why), text)
         text = wording.closed(text, manners.closing(dt.datetime.now(dt.UTC)))
-    return Plan(level=level, why=why, text=text, units=tuple(units), sources=tuple(texts))
+    return Plan(level=level, why=why, text=text, sources=tuple(texts), parts=units)
 
 
 # ---------------------------------------------------------------- saying it
@@ -214,9 +231,9 @@ async def _freely(
     encoder: ComposingEncoder,
     writer: Writer,
 ) -> AsyncGenerator[Delta | Answer, None]:
-    """Let the generator write; where it gives up, finish with what is approved and has not been said yet."""
+    """Let the generator write; what it leaves out, or has not said when it gives up, is said as approved."""
     said: list[Said] = []
-    shown, why = "", plan.why
+    shown, why, level = "", plan.why, events.GENERATED
     try:
         async with aclosing(
             writer.write(question.text, plan.sources, bundle=bundle, encoder=encoder)
@@ -227,16 +244,16 @@ async def _freely(
                     piece = wording.after(shown, one.sentence)
                     shown += piece
                     yield Delta(text=piece)
-        level = events.GENERATED
+        rest = _unanswered(plan, said)
     except (Unfit, EngineError) as error:
         logger.info("The generator gave up: %r", error)
         why = _why(error)
         level = events.GENERATED if shown else events.EXTRACTIVE
-        rest = _missing(plan, said) if shown else plan.units
-        for piece in sentences(_finish(rest) if shown else plan.text):
-            shown += piece
-            yield Delta(text=piece)
-        said += _said(rest)
+        rest = _missing(plan, said) if shown else list(plan.parts)
+    for piece in sentences(_finish(rest) if shown else plan.text):
+        shown += piece
+        yield Delta(text=piece)
+    said += _said([unit for part in rest for unit in part])
     composition = Composition(level=level, why=why, said=tuple(said), generator=writer.version)
     yield replace(decided, text=shown, composed=level, composition=composition)
 
@@ -252,19 +269,32 @@ def _why(error: Exception) -> str:
             return "busy"
         case GeneratorLate():
             return "deadline"
+        case GeneratorFailed() | EngineFailed():
+            return "failed"
     return "no_generator"
 
 
-def _missing(plan: Plan, said: Sequence[Said]) -> tuple[Unit, ...]:
-    """Return the approved units that nothing shown rests on."""
+def _missing(plan: Plan, said: Sequence[Said]) -> list[Part]:
+    """Return the approved units that nothing shown rests on, source by source."""
     evidence = " ".join(one.evidence for one in said if one.shown)
-    return tuple(unit for unit in plan.units if unit.text not in evidence)
+    return [tuple(unit for unit in part if unit.text not in evidence) for part in plan.parts]
 
 
-def _finish(rest: Sequence[Unit]) -> str:
-    """Return what is approved and missing as what is shown goes on, on a line of its own."""
-    text = joined(rest)
-    return f"\n\n{text}" if text else ""
+def _unanswered(plan: Plan, said: Sequence[Said]) -> list[Part]:
+    """Return the sources of several that nothing shown rests on: of two questions, both get their answer."""
+    if len(plan.parts) == 1:
+        return []
+    evidence = [one.evidence for one in said if one.shown and one.evidence]
+    return [
+        part
+        for part in plan.parts
+        if not any(unit.text in one or one in unit.markdown for unit in part for one in evidence)
+    ]
+
+
+def _finish(rest: Sequence[Part]) -> str:
+    """Return what is approved and missing as what is shown goes on, each source's on a line of its own."""
+    return "".join(f"\n\n{joined(part)}" for part in rest if part)
 
 
 def _said(units: Sequence[Unit]) -> tuple[Said, ...]:

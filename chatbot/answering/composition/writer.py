@@ -31,6 +31,9 @@ from customers.culture import Manners, language_of
 
 TRIES = 2
 SENTENCES_MAX = 8
+# Of a text that a question may be about, so much is read; and for so long somebody may wait for that.
+READ_MOST = 500
+LIKELIHOOD_SECONDS = 2.0
 # Where a reply of a model that goes on and on may end.
 STOPS = ("\n\n", "\nQ:", "\nA:", "\n- ")
 FINAL = tuple('.!?…。！？؟।)）」』"”:：*')
@@ -49,7 +52,7 @@ class TextGenerator(Protocol):
     ) -> AsyncIterator[str]: ...
 
     async def likelihoods(
-        self, text: str, continuations: Sequence[str], *, deadline: float
+        self, text: str, pairs: Sequence[tuple[str, str]], *, deadline: float
     ) -> list[float]: ...
 
 
@@ -129,6 +132,16 @@ class Writer:
         if not core.is_answered:
             raise Unknown("The sources hardly name what is asked.")
         return core
+
+    async def likelihoods(self, question: str, texts: Sequence[str]) -> list[float]:
+        """Return for each text how likely the question is asked where that is what is known: mean log-probabilities.
+
+        Raises EngineError, soon where the generator has too much to do.
+        """
+        pairs = [(f" {text[:READ_MOST]}\nQuestion:", f" {question}") for text in texts]
+        return await self._generator.likelihoods(
+            "Answer:", pairs, deadline=time.monotonic() + min(self._seconds, LIKELIHOOD_SECONDS)
+        )
 
     def generated(self, prompt: Prompt, *, prefix: str, deadline: float) -> AsyncIterator[str]:
         """Start to generate the reply to a prompt, going on after `prefix`."""

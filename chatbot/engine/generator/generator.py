@@ -81,25 +81,27 @@ class Generator:
         if piece := stream.rest():
             yield piece
 
-    async def likelihoods(self, text: str, continuations: Sequence[str], *, deadline: float) -> list[float]:
-        """Return the mean log-probability per token of every continuation of a text; what they share is read once.
+    async def likelihoods(
+        self, text: str, pairs: Sequence[tuple[str, str]], *, deadline: float
+    ) -> list[float]:
+        """Return the mean log-probability per token of the second of each pair, behind `text` and the first.
 
-        Raises what `generate` raises.
+        `text` is read once. Raises what `generate` raises.
         """
-        if not continuations:
+        if not pairs:
             return []
         ids = self.model.encode(text)
-        tails = [
-            list(self.model.tokenizer.encode(continuation, add_special_tokens=False).ids)
-            for continuation in continuations
-        ]
-        self._check_fits(len(ids), max(map(len, tails)))
-        job = Rating(ids=ids, ear=Ear(), deadline=self._bounded(deadline), continuations=tails)
+        read = [(self._tokens(given), self._tokens(said)) for given, said in pairs]
+        self._check_fits(len(ids), max(len(given) + len(said) for given, said in read))
+        job = Rating(ids=ids, ear=Ear(), deadline=self._bounded(deadline), pairs=read)
         async with self._running(job):
             found = await job.ear.hear()
             _raise(found)
         assert isinstance(found, list)
         return found
+
+    def _tokens(self, text: str) -> list[int]:
+        return list(self.model.tokenizer.encode(text, add_special_tokens=False).ids)
 
     def _with_prefix(self, text: str, prefix: str) -> str:
         """Return a prompt and the beginning of its reply; in examples a space stands between."""

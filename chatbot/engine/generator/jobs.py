@@ -75,9 +75,9 @@ class Writing(Job):
 
 @dataclass(eq=False, kw_only=True)
 class Rating(Job):
-    """Continuations [n] of tokens to be rated; told as a list of n mean log-probabilities."""
+    """Pairs [n] of tokens, of which the second are to be rated; told as a list of n mean log-probabilities."""
 
-    continuations: Sequence[Sequence[int]]
+    pairs: Sequence[tuple[Sequence[int], Sequence[int]]]
     found: list[float] = field(default_factory=list)
 
 

@@ -153,14 +153,14 @@ class Slots:
         return [slot for slot in self._slots if slot.job is not None]
 
     def _turn(self) -> None:
-        """Read a piece of one prompt, rate one job's continuations, and write a token of every reply."""
+        """Read a piece of one prompt, rate one job's pairs, and write a token of every reply."""
         reading = next((slot for slot in self._busy() if slot.unread > 0), None)
         if reading is not None:
             with self._guarded([reading], "Reading a prompt"):
                 self._read(reading)
         for slot in self._busy():
             if isinstance(slot.job, Rating) and slot.unread == 0:
-                with self._guarded([slot], "Rating continuations"):
+                with self._guarded([slot], "Rating"):
                     self._rate(slot, slot.job)
                 break
         writing = [slot for slot in self._busy() if isinstance(slot.job, Writing) and slot.unread == 0]
@@ -222,7 +222,7 @@ class Slots:
         slot.ids.extend(piece)
 
     def _rate(self, slot: Slot, job: Rating) -> None:
-        job.found = rate(self._model, self._cache, slot.number, job.ids, job.continuations)
+        job.found = rate(self._model, self._cache, slot.number, job.ids, job.pairs)
         job.ear.tell(job.found)
         job.ear.tell(End())
         self._release(slot)

@@ -45,6 +45,7 @@ class Command(BaseCommand):
         serving.start(listen=False)
         try:
             serving.refresh_changed(only=profile.pk)
+            serving.load_generator()
             for text in options["text"]:
                 final = asyncio.run(_ask(text, serving=serving, profile_id=profile.pk))
                 self.stdout.write(
@@ -66,6 +67,7 @@ async def _ask(text: str, *, serving: "Serving", profile_id: int) -> Answer:
             others=serving.others(profile_id),
             encoder=serving.running_engine(),
             detector=serving.running_detector(),
+            writer_for=serving.writer_for,
         )
     ]
     assert isinstance(final, Answer)
@@ -93,8 +95,9 @@ def _event(final: Answer, image_hosts: Sequence[str]) -> dict[str, object]:
 def _lines(final: Answer) -> str:
     """Return the answer for a person to read."""
     confidence = "" if final.confidence is None else f" {final.confidence:.0%}"
+    composed = f", {final.composed}" if final.composed else ""
     offer = f", offers {final.switch}" if final.switch else ""
-    lines = [f"[{final.outcome}{confidence}, {final.lang}{offer}] {final.text}"]
+    lines = [f"[{final.outcome}{confidence}{composed}, {final.lang}{offer}] {final.text}"]
     lines += [f"  source: {source.key}: {source.question}" for source in final.sources]
     lines += [f"  suggestion: {choice.key}: {choice.question}" for choice in final.suggestions]
     return "\n".join(lines)

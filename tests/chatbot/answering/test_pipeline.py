@@ -156,8 +156,9 @@ async def test_an_empty_faq_declines(encoder: WordEncoder) -> None:
     assert (answer.outcome, answer.text, answer.confidence) == ("declined", "decline", None)
 
 
-async def test_the_thresholds_decide_between_the_three_outcomes(bundle: Bundle, encoder: WordEncoder) -> None:
+async def test_the_thresholds_decide_between_the_three_outcomes(encoder: WordEncoder) -> None:
     text = "return cost cards"
+    bundle = make_bundle(encoder, [entry for entry in ENTRIES if entry.category != "smalltalk"])
     candidates = await pipeline.rank(text, bundle=bundle, encoder=encoder)
     sure = candidates[0].probability
     assert 0 < sure < 1
@@ -180,6 +181,25 @@ async def test_the_thresholds_decide_between_the_three_outcomes(bundle: Bundle, 
 async def test_small_talk_is_marked_as_such(bundle: Bundle, encoder: WordEncoder) -> None:
     answer = await decide("Hello", bundle, encoder)
     assert (answer.outcome, answer.text) == ("smalltalk", "Hello!")
+
+
+async def test_what_may_be_small_talk_is_asked_about_as_if_it_were_none(
+    bundle: Bundle, encoder: WordEncoder
+) -> None:
+    text = "something about my refund hello"
+    found = {
+        bundle.index.entries[one.entry].key: one.probability
+        for one in await pipeline.rank(text, bundle=bundle, encoder=encoder)
+    }
+    smalltalk = found.pop("hello")
+    offered = sum(sorted(found.values())[-3:])
+    assert smalltalk > 0.05
+    if_none = offered / (1 - smalltalk)
+    for together, outcome in (((offered + if_none) / 2, "clarify"), (if_none * 1.001, "declined")):
+        ranker = Ranker(answer_from=1.1, clarify_from=0.0, together=together)
+        answer = await decide(text, replace(bundle, ranker=ranker), encoder)
+        assert answer.outcome == outcome
+        assert "hello" not in {choice.key for choice in answer.suggestions}
 
 
 @pytest.mark.parametrize("failure", [EngineFailed("broken"), EngineOverloaded("full")])

@@ -47,8 +47,10 @@ class Told:
         if self.error:
             raise self.error
 
-    async def likelihoods(self, text: str, continuations: Sequence[str], *, deadline: float) -> list[float]:
-        return [0.0 for _ in continuations]
+    async def likelihoods(
+        self, text: str, pairs: Sequence[tuple[str, str]], *, deadline: float
+    ) -> list[float]:
+        return [0.0 for _ in pairs]
 
 
 @pytest.fixture(scope="module")

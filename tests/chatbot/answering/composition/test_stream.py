@@ -16,7 +16,13 @@ from chatbot.answering.events import Answer, Delta, Question, Said, Source, Trac
 from chatbot.answering.pipeline import Bundle, ComposingEncoder
 from chatbot.engine import weights
 from chatbot.engine.arrays import Vectors
-from chatbot.engine.errors import EngineOverloaded, GeneratorBusy, GeneratorFailed, GeneratorLate
+from chatbot.engine.errors import (
+    EngineOverloaded,
+    GeneratorBusy,
+    GeneratorFailed,
+    GeneratorLate,
+    GeneratorStopped,
+)
 from chatbot.engine.index import Entry
 from chatbot.engine.upper import Upper
 from chatbot.learning.encoding import LocalEncoder
@@ -99,6 +105,9 @@ class Pen:
 
     def __init__(self, *said: Said, failure: Exception | None = None) -> None:
         self.said, self.failure, self.closed = said, failure, False
+
+    async def likelihoods(self, question: str, texts: Sequence[str]) -> list[float]:
+        return [0.0 for _ in texts]
 
     async def write(
         self, question: str, sources: Sequence[str], *, bundle: Bundle, encoder: ComposingEncoder
@@ -265,7 +274,8 @@ async def test_what_the_guard_passed_is_streamed_sentence_by_sentence(
         (Unfit(), "failed_guard"),
         (GeneratorBusy("full"), "busy"),
         (GeneratorLate("late"), "deadline"),
-        (GeneratorFailed("out of memory"), "no_generator"),
+        (GeneratorFailed("out of memory"), "failed"),
+        (GeneratorStopped("stopped"), "no_generator"),
     ],
 )
 async def test_a_generator_that_gives_up_leaves_the_approved_part(
@@ -287,6 +297,21 @@ async def test_what_was_shown_stays_and_is_finished_with_what_is_missing(
         "In the US it is free.\n\n**Cost**\n\nHowever, large furniture costs $49 to pick up."
     )
     assert final.composed == "generated"
+
+
+async def test_of_two_questions_the_one_that_was_written_nothing_about_gets_its_approved_answer(
+    free: Bundle, encoder: BatchEncoder
+) -> None:
+    both = decided("returns", "parking")
+    pen = Pen(written("A sofa is $49.", "However, large furniture costs $49 to pick up."))
+    pieces, final = await heard(both, f"{COST} And parking?", free, encoder, writer=pen)
+    assert "".join(pieces) == final.text == "A sofa is $49.\n\nBehind the shop."
+    assert (final.composed, final.composition and final.composition.why) == ("generated", "passed")
+    assert final.composition
+    assert [(said.level, said.sentence) for said in final.composition.said] == [
+        ("generated", "A sofa is $49."),
+        ("extractive", "Behind the shop."),
+    ]
 
 
 async def test_a_stopped_answer_stops_its_writer(free: Bundle, encoder: BatchEncoder) -> None:

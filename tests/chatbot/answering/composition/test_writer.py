@@ -49,8 +49,10 @@ class Scripted:
         finally:
             self.closed += 1
 
-    async def likelihoods(self, text: str, continuations: Sequence[str], *, deadline: float) -> list[float]:
-        return [0.0 for _ in continuations]
+    async def likelihoods(
+        self, text: str, pairs: Sequence[tuple[str, str]], *, deadline: float
+    ) -> list[float]:
+        return [0.0 for _ in pairs]
 
 
 def writer(generator: Scripted, *, is_guarded: bool = True) -> Writer:

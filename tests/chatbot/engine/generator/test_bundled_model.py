@@ -81,7 +81,7 @@ async def test_a_reply_may_end_and_may_use_every_token_of_its_prompt_but_no_cont
 async def test_likelihoods_prefer_what_the_text_says(gemma) -> None:
     right, wrong = await gemma.likelihoods(
         EXAMPLES + ASKED["en"],
-        [" Returns are free for 30 days.", " Rain fell on purple engines."],
+        [("", " Returns are free for 30 days."), ("", " Rain fell on purple engines.")],
         deadline=soon(),
     )
     assert right > wrong

@@ -1,4 +1,4 @@
-"""Likelihoods of continuations: those of each alone after the text."""
+"""Likelihoods of texts after others: those of each alone."""
 
 import math
 
@@ -9,7 +9,7 @@ from chatbot.engine.errors import GeneratorLate, PromptTooLong
 
 from .conftest import PROMPT, soon
 
-CONTINUATIONS = [
+SAID = [
     " No, they cannot.",
     " Yes",
     "",
@@ -26,28 +26,34 @@ def alone(plain, ids: list[int], tail: list[int]) -> float:
     return float(logits[rows, torch.tensor(tail)].mean())
 
 
-async def test_each_is_rated_as_if_it_stood_alone(writer, plain) -> None:
-    found = await writer.likelihoods(PROMPT, CONTINUATIONS, deadline=soon())
+def tokens(writer, text: str) -> list[int]:
+    return list(writer.model.tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+@pytest.mark.parametrize("given", ["", " It is Monday.", " x"])
+async def test_each_is_rated_as_if_it_stood_alone(writer, plain, given: str) -> None:
+    pairs = [(given, said) for said in SAID]
+    found = await writer.likelihoods(PROMPT, pairs, deadline=soon())
     ids = writer.model.encode(PROMPT)
-    for value, continuation in zip(found, CONTINUATIONS, strict=True):
-        tail = writer.model.tokenizer.encode(continuation, add_special_tokens=False).ids
-        assert value == pytest.approx(alone(plain, ids, tail) if tail else 0.0, abs=1e-3)
+    for value, (given, said) in zip(found, pairs, strict=True):
+        before, tail = tokens(writer, given), tokens(writer, said)
+        assert value == pytest.approx(alone(plain, [*ids, *before], tail) if tail else 0.0, abs=1e-3)
 
 
 async def test_more_than_fit_at_once_are_rated_in_groups(writer) -> None:
-    many = [f" answer {'x' * number}" for number in range(120)]
+    many = [("", f" answer {'x' * number}") for number in range(120)]
     found = await writer.likelihoods(PROMPT, many, deadline=soon())
-    single = [(await writer.likelihoods(PROMPT, [text], deadline=soon()))[0] for text in many[::30]]
+    single = [(await writer.likelihoods(PROMPT, [pair], deadline=soon()))[0] for pair in many[::30]]
     assert found[::30] == pytest.approx(single, abs=1e-3)
     assert all(math.isfinite(value) for value in found)
 
 
-async def test_no_continuations_take_no_work(writer) -> None:
+async def test_no_pairs_take_no_work(writer) -> None:
     assert await writer.likelihoods(PROMPT, [], deadline=soon()) == []
 
 
 async def test_failures_have_names(writer) -> None:
     with pytest.raises(PromptTooLong):
-        await writer.likelihoods(PROMPT, ["x" * 600], deadline=soon())
+        await writer.likelihoods(PROMPT, [("", "x" * 600)], deadline=soon())
     with pytest.raises(GeneratorLate):
-        await writer.likelihoods(PROMPT, ["x"], deadline=0.0)
+        await writer.likelihoods(PROMPT, [("", "x")], deadline=0.0)
