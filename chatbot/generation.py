@@ -165,8 +165,12 @@ def prepare() -> Path | None:
 
 
 def shared_adapter() -> Path | None:
-    """Return the folder of the adapter that the settings put into the generator's weights, for everybody."""
-    return Path(settings.GENERATOR_ADAPTER) if settings.GENERATOR_ADAPTER else None
+    """Return the folder of the adapter that is put into the generator's weights; the bundled model has one of its own."""
+    if settings.GENERATOR_ADAPTER == NONE:
+        return None
+    if settings.GENERATOR_ADAPTER:
+        return Path(settings.GENERATOR_ADAPTER)
+    return None if settings.GENERATOR_MODEL else weights.GENERATOR_ADAPTER
 
 
 def _place() -> Path | None:

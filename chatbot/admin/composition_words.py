@@ -31,7 +31,7 @@ WHYS: Words = {
     "failed_guard": _("A sentence of the model did not stand up to the check, twice."),
     "deadline": _("The language model took too long."),
     "whole": _("No part of the answer stood out."),
-    "unknown": _("The model said that the sources do not answer this."),
+    "unknown": _("The sources do not seem to answer this."),
 }
 VERDICTS: Words = {
     "ok": _("supported"),
@@ -52,6 +52,8 @@ VERDICTS: Words = {
     "forbidden": _("a claim that the profile forbids"),
     "repeated": _("said before"),
     "empty": _("says nothing"),
+    "aside": _("true, but not what was asked for"),
+    "partial": _("leaves out too much of what it rests on"),
 }
 
 

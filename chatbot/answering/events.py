@@ -97,8 +97,9 @@ class Said:
     """One sentence as the guard judged it: `evidence` is what was approved that it rests on.
 
     `verdict` is "ok" or the reason it failed: number, date, money, url, email, phone, code, name, polarity, modality,
-    support, language, leak, forbidden, repeated, empty. `support` is how near the evidence is in meaning, None where
-    that was not measured; `shown`: whether the visitor saw it.
+    support, language, leak, forbidden, repeated, empty, aside (not asked for), partial (of what it rests on).
+    `support` is how near the evidence is in meaning, None where that was not measured; `shown`: whether the visitor saw
+    it.
     """
 
     sentence: str
@@ -114,7 +115,8 @@ class Composition:
     """How an answer was put into words: its level, why that one, and every sentence that was judged for it.
 
     `why`: short, narrow, joined, part, passed, pressed, foreign, smalltalk, not_allowed, no_pass, no_generator, busy,
-    failed, failed_guard, deadline or whole (nothing stood out). `generator` is the version that wrote, if one did.
+    failed, failed_guard, unknown, deadline or whole (nothing stood out). `generator` is the version that wrote, if one
+    did.
     """
 
     level: str

@@ -59,6 +59,8 @@ GENERATOR = Shipped(
     pin="GENERATOR_SHA256",
     version="gemma-3-270m@d9df495ac812",
 )
+# Trained by `manage.py train_adapter` on the examples that come with Kefu; recipe and hashes lie in the folder.
+GENERATOR_ADAPTER = Path(__file__).parent / "generator" / "grounded"
 
 
 def quiet(_fraction: float, _stage: str) -> None:

@@ -7,8 +7,9 @@ What it may not finish is finished with the whole sources, as the chat would wit
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from chatbot.answering.composition.stream import Unfit
-from chatbot.answering.composition.writer import Unknown, Writer
+from chatbot.answering.composition.stream import Unfit, Unknown
+from chatbot.answering.composition.wording import after
+from chatbot.answering.composition.writer import Writer
 from chatbot.answering.events import EXTRACTIVE, GENERATED, Composition, Said
 from chatbot.answering.pipeline import ComposingEncoder
 from chatbot.engine.errors import GeneratorBusy, GeneratorLate, PromptTooLong
@@ -56,7 +57,9 @@ class Written:
                 said.append(one)
 
     def _reply(self, said: Sequence[Said], rest: str, why: str) -> Reply:
-        own = " ".join(one.sentence for one in said if one.shown)
+        own = ""
+        for one in said:
+            own += after(own, one.sentence) if one.shown else ""
         is_own = any(one.shown and one.level == GENERATED for one in said)
         text = "\n\n".join(part for part in (own, rest) if part)
         return Reply(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from chatbot.answering.composition.sentences import sentences
 from chatbot.exam.folding import fold, holds
 from chatbot.exam.trap import Trap
 
@@ -67,7 +68,7 @@ def mark(trap: Trap, shown: str, *, declined: bool = False) -> Mark:
     for group in trap.acceptable:
         if not any(holds(said, fold(phrase)) for phrase in group):
             return Mark(why=Why.MISSING, phrases=group)
-    if trap.unknown and not trap.acceptable and not _is_approved(said, trap.sources):
+    if trap.unknown and not trap.acceptable and not _is_approved(shown, trap.sources):
         return Mark(why=Why.INVENTED)
     return Mark(why=Why.RIGHT)
 
@@ -83,7 +84,11 @@ def score(marks: Iterable[Mark], *, own: int = 0) -> Score:
     )
 
 
-def _is_approved(said: str, sources: Sequence[str]) -> bool:
-    """Say whether a folded reply is nothing but a piece of a source, or all of several."""
+def _is_approved(shown: str, sources: Sequence[str]) -> bool:
+    """Say whether a reply is nothing but pieces of sources: one piece, or whole sentences of any."""
     folded = [fold(source) for source in sources]
-    return any(said in source for source in folded) or said == fold(" ".join(sources))
+    pieces = [fold(piece) for piece in (shown, *sentences(shown))]
+    whole, *parts = pieces
+    return any(whole in source for source in folded) or all(
+        any(part in source for source in folded) for part in parts
+    )

@@ -44,9 +44,8 @@ def key(locale: str, generator: str) -> Key:
 @cache
 def prompts_version(language: str) -> str:
     """Return the version of what a generator is told in a language, and of how it is told."""
-    return _digest(
-        [COMPOSITION / "prompt.py", COMPOSITION / "writer.py", *_data(COMPOSITION / "prompts", language)]
-    )
+    files = [COMPOSITION / name for name in ("prompt.py", "writer.py", "core.py", "core.json", "coverage.py")]
+    return _digest([*files, *_data(COMPOSITION / "prompts", language)])
 
 
 @cache

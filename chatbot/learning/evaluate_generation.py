@@ -32,8 +32,8 @@ from chatbot.learning.dataset import Dataset
 from chatbot.learning.material import embed_entries
 
 LEVELS = ("verbatim", "extractive", "generative")
-# What the guard says of a sentence that holds no claim, or one that is counted elsewhere.
-NO_CLAIM = frozenset({"ok", "empty", "repeated", "language"})
+# What is said of a sentence that holds no claim, a true one that was not asked for, or one that is counted elsewhere.
+NO_CLAIM = frozenset({"ok", "empty", "repeated", "language", "aside", "partial"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,8 +39,21 @@ def test_none_is_loaded_that_nobody_wants(settings, monkeypatch) -> None:
 
 def test_the_version_is_told_without_loading(settings) -> None:
     folder = weights.prepare(None, settings.MODEL_DIR, shipped=weights.GENERATOR)
-    assert generation.version_for("de-DE") == weights.fingerprint(folder)
+    adapter = weights.adapter_version(weights.GENERATOR_ADAPTER)
+    assert generation.version_for("de-DE") == f"{weights.fingerprint(folder)}+{adapter}"
     assert generation.version_for("") == ""
+    settings.GENERATOR_ADAPTER = "none"
+    assert generation.version_for("de-DE") == weights.fingerprint(folder)
+
+
+def test_the_shipped_adapter_is_whole_and_made_for_the_shipped_model(settings) -> None:
+    from chatbot.engine.generator import adapters
+
+    adapter = adapters.read(weights.GENERATOR_ADAPTER, base=weights.GENERATOR.version)
+    assert adapter.version.startswith("grounded@")
+    assert (weights.GENERATOR_ADAPTER / "NOTICE").is_file()
+    files = [path.stat().st_size for path in weights.GENERATOR_ADAPTER.iterdir()]
+    assert sum(files) < 16 * 2**20
 
 
 def test_the_shipped_ones_version_is_known_before_it_is_made(settings, tmp_path) -> None:
@@ -51,6 +64,7 @@ def test_the_shipped_ones_version_is_known_before_it_is_made(settings, tmp_path)
 
 
 def test_an_adapter_is_a_part_of_the_version_and_a_broken_one_leaves_none(settings, tmp_path, caplog) -> None:
+    settings.GENERATOR_ADAPTER = "none"
     plain = generation.version_for("de-DE")
     adapter = tmp_path / "polite"
     adapter.mkdir()

@@ -162,7 +162,7 @@ def _listwise(rows: Sequence[tuple[Numbers, Numbers]], ridge: float = 1e-3) -> N
             total += (shares - shares * gold / (shares * gold).sum()) @ matrix / len(centred)
         return total
 
-    return _descend(gradient, np.zeros(len(scale))) * scale
+    return descend(gradient, np.zeros(len(scale))) * scale
 
 
 def _logistic(inputs: Numbers, is_broad: Numbers, ridge: float = 1e-2) -> Numbers:
@@ -176,12 +176,12 @@ def _logistic(inputs: Numbers, is_broad: Numbers, ridge: float = 1e-2) -> Number
         error = (1 / (1 + np.exp(-design @ weight)) - is_broad) * counts
         return design.T @ error / len(design) + ridge * np.append(weight[:-1], 0.0)
 
-    found = _descend(gradient, np.zeros(design.shape[1]))
+    found = descend(gradient, np.zeros(design.shape[1]))
     slopes = found[:-1] / spread
     return np.append(slopes, found[-1] - slopes @ middle)
 
 
-def _descend(
+def descend(
     gradient: Callable[[Numbers], Numbers], weight: Numbers, *, steps: int = 3000, rate: float = 0.03
 ) -> Numbers:
     first = second = np.zeros_like(weight)

@@ -83,6 +83,15 @@ class Companions:
             new -= kept
         return frozenset(kept)
 
+    def speaking_of(self, kept: Collection[int]) -> frozenset[int]:
+        """Return the places of what speaks of a kept unit right before it: "After that, each costs $8"."""
+        found: set[int] = set()
+        for unit in self._units:
+            before = self._beside(unit.place, -1)
+            if before is not None and (before in kept or before in found) and self._refers_back(unit):
+                found.add(unit.place)
+        return frozenset(found)
+
     def _led(self, chosen: Collection[int]) -> set[int]:
         """Return chosen places with all that they lead to: a line before a list says little without it."""
         led = set(chosen)

@@ -142,7 +142,7 @@ async def signals_of(
     tokens = encoder.tokens([texts[0], *(prepare(unit.text) for unit in units)])
     lengths = np.log([len(unit.text) + 1 for unit in units])
     return Signals(
-        matrix=np.stack([meanings @ asked, _shared_words(tokens[0], tokens[1:]), lengths], axis=1),
+        matrix=np.stack([meanings @ asked, shared_words(tokens[0], tokens[1:]), lengths], axis=1),
         vectors=meanings,
         title=float(title @ asked),
     )
@@ -218,7 +218,7 @@ def _gap(before: Unit, unit: Unit) -> str:
     return "\n" if "\n" in space else space
 
 
-def _shared_words(question: Sequence[int], units: Sequence[Sequence[int]]) -> Vectors:
+def shared_words(question: Sequence[int], units: Sequence[Sequence[int]]) -> Vectors:
     """Return the share of a question's words that each unit holds, the rarer a word the more it counts."""
     words, held = set(question), [set(unit) for unit in units]
     counts = {word: sum(word in unit for unit in held) for word in words}

@@ -39,6 +39,10 @@ class Unfit(Exception):
     """The generator wrote nothing that the guard would pass; what was said before stays said."""
 
 
+class Unknown(Unfit):
+    """The sources do not answer the question, as far as can be told; nothing was shown."""
+
+
 class Writer(Protocol):
     """Who writes freely: yields every sentence with the guard's verdict, a shown one as soon as it has passed.
 
@@ -257,6 +261,8 @@ async def _freely(
 def _why(error: Exception) -> str:
     """Return the reason code of what ended free writing."""
     match error:
+        case Unknown():
+            return "unknown"
         case Unfit():
             return "failed_guard"
         case GeneratorBusy() | EngineOverloaded():

@@ -1,23 +1,30 @@
 """Writing freely, under the guard: a generator's reply is cut into sentences as it streams, and each is judged.
 
-A refused sentence is tried once more, from its own evidence alone; then the writer gives up, and the caller says the
-approved sentences instead. What has been shown stays.
+It writes from the approved units that the question asks for, where they answer it at all. A refused sentence is tried
+once more, from its own evidence alone or from what is asked for; then the writer finishes what it has shown with the
+approved units that are missing, or gives up where it has shown nothing, and the caller says the approved text instead.
+What has been shown stays.
 """
 
 import itertools
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Protocol
 
 from chatbot.answering.composition.conditions import cues_for
+from chatbot.answering.composition.core import Core, core_of
+from chatbot.answering.composition.coverage import ASIDE, Coverage
 from chatbot.answering.composition.prompt import Prompt, cleared, prompt_for
-from chatbot.answering.composition.stream import Unfit
+from chatbot.answering.composition.stream import Unfit, Unknown
 from chatbot.answering.composition.text import SENTENCE, sentences, units_of
 from chatbot.answering.events import EXTRACTIVE, Said
 from chatbot.answering.guard.evidence import is_question
 from chatbot.answering.guard.folding import bare
 from chatbot.answering.guard.guard import OK, Guard
+from chatbot.answering.guard.lexicon import Lexicon, lexicon_for
+from chatbot.answering.guard.polarity import without_answer
 from chatbot.answering.language import Detector
 from chatbot.answering.pipeline import Bundle, ComposingEncoder
 from customers.culture import Manners, language_of
@@ -47,10 +54,6 @@ class TextGenerator(Protocol):
     async def likelihoods(
         self, text: str, pairs: Sequence[tuple[str, str]], *, deadline: float
     ) -> list[float]: ...
-
-
-class Unknown(Unfit):
-    """The generator's reply is that the sources do not say; nothing was shown."""
 
 
 class Writer:
@@ -93,8 +96,12 @@ class Writer:
     async def reply(
         self, question: str, sources: Sequence[str], *, manners: Manners, encoder: ComposingEncoder | None
     ) -> AsyncGenerator[Said, None]:
-        """Do what `write` does for a persona's manners alone; without an encoder nearness in meaning is not judged."""
-        prompt = prompt_for(manners, sources=sources, question=question)
+        """Do what `write` does for a persona's manners alone.
+
+        Without an encoder nearness in meaning is not judged, nor what is asked for.
+        """
+        core = await self._core(question, sources, locale=manners.locale, encoder=encoder)
+        prompt = prompt_for(manners, sources=core.sources if core else sources, question=question)
         guard = Guard(
             sources=sources,
             question=question,
@@ -105,12 +112,26 @@ class Writer:
             detector=self._detector,
             phrases=manners.connectives,
         )
-        writing = _Reply(self, prompt, guard)
+        coverage = Coverage(core, question=question, locale=manners.locale) if core else None
+        writing = _Reply(self, prompt, guard, coverage)
         async with aclosing(writing.write()) as written:
             async for said in written:
                 yield said
         for said in _companions(writing.shown, sources, language=language_of(manners.locale)):
             yield said
+
+    async def _core(
+        self, question: str, sources: Sequence[str], *, locale: str, encoder: ComposingEncoder | None
+    ) -> Core | None:
+        """Return what the reply must bear out; None where that is not judged. Raises Unfit, EngineError."""
+        if encoder is None or not self._is_guarded:
+            return None
+        core = await core_of(question, sources, locale=locale, encoder=encoder)
+        if core is None:
+            raise Unfit("The sources are too long, or say nothing by themselves.")
+        if not core.is_answered:
+            raise Unknown("The sources hardly name what is asked.")
+        return core
 
     async def likelihoods(self, question: str, texts: Sequence[str]) -> list[float]:
         """Return for each text how likely the question is asked where that is what is known: mean log-probabilities.
@@ -142,15 +163,30 @@ class Writer:
 class _Reply:
     """One reply as it is written."""
 
-    def __init__(self, writer: Writer, prompt: Prompt, guard: Guard) -> None:
+    def __init__(self, writer: Writer, prompt: Prompt, guard: Guard, coverage: Coverage | None) -> None:
         self.shown: list[Said] = []
         self._writer = writer
         self._prompt = prompt
         self._guard = guard
+        self._coverage = coverage
+        self._lexicon: Lexicon = lexicon_for(prompt.locale)
         self._deadline = writer.deadline()
 
     async def write(self) -> AsyncGenerator[Said, None]:
         """Yield sentences until the reply is complete. Raises Unfit, EngineError."""
+        try:
+            async with aclosing(self._freely()) as written:
+                async for said in written:
+                    yield said
+        except Unfit:
+            if not self.shown or self._coverage is None:
+                raise
+        for said in self._coverage.rest(self.shown) if self._coverage else ():
+            self.shown.append(said)
+            yield said
+
+    async def _freely(self) -> AsyncGenerator[Said, None]:
+        """Yield the generator's sentences as far as they pass. Raises Unfit, EngineError."""
         prompt, begun, tries = self._prompt, "", TRIES
         while True:
             refused: Said | None = None
@@ -159,35 +195,51 @@ class _Reply:
                     said = await self._judged(sentence)
                     if said.verdict == "repeated":
                         return
+                    for one in self._before(said):
+                        self.shown.append(one)
+                        yield one
                     yield said
                     if not said.shown:
                         refused = said
                         break
                     self.shown.append(said)
                     begun, tries = "", TRIES
-                    if len(self.shown) == SENTENCES_MAX:
+                    if len(self.shown) >= SENTENCES_MAX:
                         return
             if refused is None:
                 break
+            evidence = self._evidence(refused)
             tries -= 1
-            if not tries or not refused.evidence:
+            if not tries or not evidence:
                 raise Unfit(f"A sentence failed the guard twice ({refused.verdict}).")
-            prompt, begun = _narrowed(self._prompt, refused.evidence), opening(refused.evidence)
+            prompt, begun = _narrowed(self._prompt, evidence), opening(evidence)
         if not self.shown:
             raise Unknown("The generator wrote nothing.")
 
     async def _judged(self, sentence: str) -> Said:
-        said = await self._guard.check(sentence, [one.sentence for one in self.shown])
+        before = [one.sentence for one in self.shown]
+        said = await self._guard.check(sentence, before)
+        if self._coverage is not None and said.verdict != "repeated":
+            plain = without_answer(sentence, self._lexicon)
+            if plain and plain != sentence and not (said.shown and self._coverage.may_answer(said)):
+                # The rest may well be true, and be what was asked for.
+                said = await self._guard.check(plain, before)
+            if said.shown:
+                verdict = self._coverage.verdict(said, self.shown)
+                said = replace(said, verdict=verdict, shown=verdict == OK)
         if self._writer.is_guarded or said.verdict == "repeated":
             return said
-        return Said(
-            sentence=said.sentence,
-            level=said.level,
-            evidence=said.evidence,
-            verdict=said.verdict,
-            shown=True,
-            support=said.support,
-        )
+        return replace(said, shown=True)
+
+    def _before(self, said: Said) -> list[Said]:
+        """Return the approved units without which a sentence that is shown is not understood."""
+        return self._coverage.before(said, self.shown) if self._coverage and said.shown else []
+
+    def _evidence(self, refused: Said) -> str:
+        """Return the approved text from which a refused sentence is tried again; empty for none."""
+        if self._coverage is None:
+            return refused.evidence
+        return self._coverage.wanted(self.shown) if refused.verdict == ASIDE else refused.evidence
 
     async def _sentences(self, prompt: Prompt, begun: str) -> AsyncGenerator[str, None]:
         """Yield the sentences that follow what is shown, each when it is complete. Raises Unknown.

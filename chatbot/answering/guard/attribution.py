@@ -31,13 +31,26 @@ def miscopied(said: Passage, ground: Ground, lexicon: Lexicon) -> Fact | None:
     return wrong
 
 
+def restated(said: Passage, ground: Ground) -> Fact | None:
+    """Return a fact that a sentence states at least twice more than all sources together: it turns in circles."""
+    for fact in said.facts:
+        if fact.is_claim:
+            here = sum(1 for other in said.facts if other.claims == fact.claims)
+            there = sum(
+                1 for passage in ground.passages for other in passage.facts if fact.claims & other.grounds
+            )
+            if here > there + 1:
+                return fact
+    return None
+
+
 def is_substituted(
     said: Passage, evidence: Sequence[Passage], elsewhere: frozenset[str], lexicon: Lexicon
 ) -> bool:
-    """Say whether a sentence is a passage with a word from elsewhere in the place of its own: cash for points.
+    """Say whether a sentence is a passage with another word in the place of its own: cash for points.
 
-    `elsewhere` are the beginnings of the words of all passages and of the question. A sentence that says most of a
-    second passage too has its words.
+    `elsewhere` are the beginnings of the words of all passages and of the question; a word of none of them counts where
+    the sentence is nearly a copy. A sentence that says most of a second passage too has its words.
     """
     passage, *others = evidence
     there = covered(said.tokens, passage.stems, lexicon)
@@ -49,7 +62,20 @@ def is_substituted(
     new = {
         stem_of(token, lexicon) for token in said.tokens if not is_known_word(token, passage.stems, lexicon)
     }
-    return lost and bool(new & elsewhere)
+    return lost and (
+        bool(new & elsewhere) or (_is_unheard(new, elsewhere, lexicon) and is_copy(said, passage, lexicon))
+    )
+
+
+def _is_unheard(words: frozenset[str] | set[str], known: frozenset[str], lexicon: Lexicon) -> bool:
+    """Say whether some words, or pairs of characters, are from nowhere.
+
+    Not so in Korean, where the form of address changes the ends of words beyond what their beginnings share.
+    """
+    if lexicon.language == "ko":
+        return False
+    found = words if lexicon.spaced else set().union(*words) - lexicon.function
+    return bool(found - known)
 
 
 def _not_in(said: Passage, passage: Passage) -> Fact | None:
@@ -95,7 +121,8 @@ def misplaced(said: Passage, ground: Ground, lexicon: Lexicon) -> Fact | None:
                     with_it = max(with_it, near)
                 else:
                     without_it = max(without_it, near)
-        if without_it > with_it + MARGIN:
+        # All that is said of this fact may be said of another: the blue line's time, of the red line's words but one.
+        if without_it > with_it + MARGIN or with_it < without_it == 1:
             return fact
     return None
 

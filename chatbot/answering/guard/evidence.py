@@ -12,7 +12,9 @@ from chatbot.answering.guard.leak import gives_orders
 from chatbot.answering.guard.lexicon import Lexicon
 
 # Between these a sentence says different things; what depends on another clause stands behind a comma.
-CLAUSE = re.compile(r"([;:؛。!?؟।|]|(?<!\d)[,،](?!\d)|[、]|[,،](?=\s)|\.(?=\s)|[()（）]|\s[-–—]\s|——)")
+CLAUSE = re.compile(
+    r"([;؛。!?؟।|]|:(?!\d)|(?<!\d):|(?<!\d)[,،](?!\d)|[、]|[,،](?=\s)|\.(?=\s)|[()（）]|\s[-–—]\s|——)"
+)
 STRONG = ";:؛。!?؟।|."
 STRIPPED = re.compile(r"^(?:[وفبكل]{0,2}ال|لل|[وفبل](?=\w{4}))")
 PARTICIPLE = re.compile(

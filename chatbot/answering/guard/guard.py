@@ -1,10 +1,11 @@
 """The guard: judges every sentence of an answer against the approved texts that it was made from."""
 
+import re
 from collections.abc import Sequence
 
 from chatbot.answering.composition.text import sentences, units_of
 from chatbot.answering.events import GENERATED, Said
-from chatbot.answering.guard.attribution import is_substituted, miscopied, mismeasured, misplaced
+from chatbot.answering.guard.attribution import is_substituted, miscopied, mismeasured, misplaced, restated
 from chatbot.answering.guard.evidence import (
     Passage,
     content,
@@ -25,6 +26,8 @@ from chatbot.answering.guard.support import GuardEncoder, bar_of, is_known, simi
 from chatbot.answering.language import Detector
 
 OK = "ok"
+# Something is missing between two commas.
+GAP = re.compile(r"[,，、،]\s*[,，、،]|[,，、،]\s*$")
 
 
 class Guard:
@@ -106,6 +109,7 @@ class Guard:
         if (
             not evidence
             or not said.tokens
+            or (GAP.search(said.text) and not any(GAP.search(passage.text) for passage in evidence))
             or not is_known(said, self._ground.stems, self._known_stems, self._lexicon)
             or is_substituted(said, evidence, self._known_stems, self._lexicon)
         ):
@@ -161,6 +165,7 @@ class Guard:
             (mismeasured(said, evidence[0]) if evidence else None)
             or miscopied(said, self._ground, self._lexicon)
             or misplaced(said, self._ground, self._lexicon)
+            or restated(said, self._ground)
         )
         return wrong.kind if wrong else ""
 

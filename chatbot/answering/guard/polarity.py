@@ -77,6 +77,17 @@ def _opener(folded: str, lexicon: Lexicon) -> str:
     return ""
 
 
+def without_answer(sentence: str, lexicon: Lexicon) -> str:
+    """Return a sentence without the yes or no that it opens with, and what parts that from the rest."""
+    opener = fold(_opener(fold(sentence), lexicon))
+    # A folded text may be shorter: its signs count once, and some not at all.
+    for end in range(1, len(sentence) + 1 if opener else 0):
+        if fold(sentence[:end]) == opener:
+            rest = sentence[end:].lstrip(" ,.!;:،。、-–—，！；：．\u093c")
+            return rest[:1].upper() + rest[1:]
+    return sentence
+
+
 def _answers(folded: str, lexicon: Lexicon) -> str:
     """Return "yes" or "no" where a text opens with it."""
     opener = _opener(folded, lexicon)

@@ -65,7 +65,7 @@ def written(generator: Told, lane: Lane, *, is_guarded: bool = True) -> Written:
 
 async def test_its_own_words_are_shown_where_the_guard_passes_them(lane: Lane) -> None:
     sat = await ask(TRAP, written(Told("No, gift cards cannot be exchanged for cash."), lane))
-    assert sat.reply.text == "No, gift cards cannot be exchanged for cash."
+    assert sat.reply.text.startswith("No, gift cards cannot be exchanged for cash.")
     assert (sat.reply.composition.level, sat.reply.composition.why) == ("generated", "")
     assert sat.reply.composition.generator == "told@1"
     assert sat.mark.is_right

@@ -51,6 +51,8 @@ def test_a_mark_names_the_phrases() -> None:
         ("It takes 3 days.", False, Why.RIGHT),
         ("We ship to all of Europe. It takes 3 days.", False, Why.RIGHT),
         ("Of course we do!", False, Why.INVENTED),
+        ("It takes 3 days. We ship to all of Europe.", False, Why.RIGHT),
+        ("It takes 3 days. Of course we do!", False, Why.INVENTED),
         ("We ship to the Moon.", True, Why.FORBIDDEN),
     ],
 )

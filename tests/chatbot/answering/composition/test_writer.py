@@ -1,15 +1,20 @@
 """The writer shows what the guard passes, tries a refused sentence once more, and gives up after that."""
 
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from chatbot.answering.composition.prompt import Prompt
-from chatbot.answering.composition.stream import Unfit
-from chatbot.answering.composition.writer import Unknown, Writer, opening
+from chatbot.answering.composition.stream import Unfit, Unknown
+from chatbot.answering.composition.writer import Writer, opening
 from chatbot.answering.events import EXTRACTIVE, Said
+from chatbot.engine import weights
 from chatbot.engine.errors import GeneratorLate
+from chatbot.learning.encoding import LocalEncoder
 from tests.chatbot.answering.bundles import manners
+from tests.flows.isolation import BatchEncoder
 
 SOURCE = "Gift cards cannot be exchanged for cash. They never expire."
 QUESTION = "can I get cash for my gift card"
@@ -55,10 +60,18 @@ def writer(generator: Scripted, *, is_guarded: bool = True) -> Writer:
 
 
 async def reply(
-    generator: Scripted, *, source: str = SOURCE, is_guarded: bool = True, into: list[Said] | None = None
+    generator: Scripted,
+    *,
+    source: str = SOURCE,
+    question: str = QUESTION,
+    encoder: BatchEncoder | None = None,
+    is_guarded: bool = True,
+    into: list[Said] | None = None,
 ) -> list[Said]:
     said = [] if into is None else into
-    made = writer(generator, is_guarded=is_guarded).reply(QUESTION, [source], manners=manners(), encoder=None)
+    made = writer(generator, is_guarded=is_guarded).reply(
+        question, [source], manners=manners(), encoder=encoder
+    )
     async for one in made:
         said.append(one)
     return said
@@ -141,3 +154,70 @@ async def test_closing_the_reply_closes_the_generator() -> None:
 def test_an_opening_is_the_first_words() -> None:
     assert opening("Gift cards cannot be exchanged for cash.") == "Gift cards"
     assert "礼品卡不能兑换现金。".startswith(opening("礼品卡不能兑换现金。"))
+
+
+# ---------------------------------------------------------------- where what is asked for is known
+
+PLANS = (
+    "The free plan allows 3 projects. The team plan allows 25 projects and costs $9 a month. "
+    "Our office is painted blue and has a garden. The founders met at a fair. Music is played on Fridays. "
+    "Apples are served in the canteen."
+)
+TEAM = "The team plan allows 25 projects and costs $9 a month."
+PROJECTS = "how many projects does the team plan allow"
+
+
+@pytest.fixture(scope="module")
+def encoder() -> BatchEncoder:
+    return BatchEncoder(LocalEncoder(weights.prepare(None, Path(settings.MODEL_DIR))), [])
+
+
+async def test_what_was_not_asked_for_is_refused_and_tried_again_from_what_was(encoder: BatchEncoder) -> None:
+    generator = Scripted("Apples are served in the canteen.", " allows 25 projects and costs $9 a month.")
+    said = await reply(generator, source=PLANS, question=PROJECTS, encoder=encoder)
+    assert "Apples" not in generator.prompts[0].sources[0]
+    assert (said[0].verdict, said[0].shown) == ("aside", False)
+    assert generator.prompts[1].sources == (TEAM,)
+    assert generator.prefixes[1] == opening(TEAM)
+    assert said[1].sentence == TEAM
+    assert all(one.level == EXTRACTIVE and one.shown for one in said[2:])
+
+
+FREE, LATER = "Withdrawals are free three times a month.", "After that, each costs $2."
+COST = "what does my fourth withdrawal cost"
+
+
+async def test_what_is_left_out_is_said_as_approved(encoder: BatchEncoder) -> None:
+    said = await reply(Scripted(FREE), source=f"{FREE} {LATER}", question=COST, encoder=encoder)
+    assert [(one.sentence, one.level == EXTRACTIVE) for one in said] == [(FREE, False), (LATER, True)]
+
+
+async def test_after_a_second_refusal_what_was_shown_is_finished(encoder: BatchEncoder) -> None:
+    lie = "After that, each costs $5."
+    generator = Scripted(f"{FREE} {lie} More.", f"{lie} More.")
+    said = await reply(generator, source=f"{FREE} {LATER}", question=COST, encoder=encoder)
+    assert [one.shown for one in said] == [True, False, False, True]
+    assert (said[-1].sentence, said[-1].level) == (LATER, EXTRACTIVE)
+
+
+async def test_nothing_is_written_about_what_the_sources_do_not_name(encoder: BatchEncoder) -> None:
+    generator = Scripted("Yes, you can.")
+    with pytest.raises(Unknown):
+        await reply(
+            generator,
+            source=PLANS,
+            question="can my grandmother repair a bicycle on Mars",
+            encoder=encoder,
+        )
+    assert not generator.prompts
+
+
+async def test_a_yes_that_nothing_bears_out_is_taken_off(encoder: BatchEncoder) -> None:
+    source = "Shots are given on Saturdays from 9 a.m. to noon."
+    said = await reply(
+        Scripted("No, shots are given on Saturdays from 9 a.m. to noon."),
+        source=source,
+        question="when are shots given on Saturdays",
+        encoder=encoder,
+    )
+    assert [one.sentence for one in said] == [source]
