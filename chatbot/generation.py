@@ -165,7 +165,7 @@ def prepare() -> Path | None:
 
 
 def shared_adapter() -> Path | None:
-    """Return the folder of the adapter that is put into the generator's weights; the bundled model has one of its own."""
+    """Return the folder of the adapter in the weights of the generator; the bundled model has one of its own."""
     if settings.GENERATOR_ADAPTER == NONE:
         return None
     if settings.GENERATOR_ADAPTER:
