@@ -25,7 +25,7 @@ def running(locale: str) -> Iterator["Generator"]:
     """Load the generator that would answer in a locale, and end it. Raises NoGenerator, WeightsError."""
     from chatbot import generation
 
-    generator = generation.load(locale)
+    generator = generation.load(locale, seconds=SECONDS)
     if generator is None:
         raise NoGenerator("No generator is installed: GENERATOR_MODEL is “none”.")
     generator.start()

@@ -131,10 +131,11 @@ def _fingerprint(folder: Path, _changed_ns: int) -> str:
     return weights.fingerprint(folder)
 
 
-def load(locale: str = "") -> "Generator | None":
+def load(locale: str = "", *, seconds: float | None = None) -> "Generator | None":
     """Load the generator (some 10 s), and return it not yet started; None where none is set. Raises WeightsError.
 
-    One generator writes in all locales; the locale is whose it is asked for.
+    One generator writes in all locales; the locale is whose it is asked for. `seconds` bound one reply; by default as
+    for visitors.
     """
     folder = prepare()
     if folder is None:
@@ -148,7 +149,7 @@ def load(locale: str = "") -> "Generator | None":
         adapter=shared_adapter(),
         queue=settings.GENERATOR_QUEUE,
         max_tokens=settings.GENERATOR_MAX_TOKENS,
-        seconds=settings.GENERATOR_DEADLINE_SECONDS,
+        seconds=seconds or settings.GENERATOR_DEADLINE_SECONDS,
     )
 
 

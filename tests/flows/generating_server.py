@@ -1,4 +1,4 @@
-"""`manage.py` whose generator can be made to fail: what a file in the var folder says happens in the model's next step.
+"""`manage.py` whose generator can be made to fail: what a file in the var folder says happens when it writes a token.
 
 The model, its thread and everything around it are the real ones.
 """
@@ -14,7 +14,7 @@ from chatbot import console
 if TYPE_CHECKING:
     from chatbot.engine.generator.generator import Generator
 
-# In the server's var folder: what is to go wrong, and how many steps the model has made.
+# In the server's var folder: what is to go wrong, and how many steps of writing the model has made.
 FAULT, STEPS = "generator.fault", "generator.steps"
 DIES, HAS_NO_MEMORY, IS_SLOW = "dies", "has no memory", "is slow"
 SLOW_SECONDS = 1.0
@@ -40,13 +40,15 @@ def main() -> None:
 
 
 def make_faulty(generator: "Generator", folder: Path) -> None:
-    """Have a generator's model look at the file before every step, and count the steps."""
+    """Have a generator's model look at the file before it writes a token of each reply, and count these steps."""
     step = generator.model.hidden
     fault, steps = folder / FAULT, folder / STEPS
     made = 0
 
-    def hidden(*arguments: Any) -> Any:
+    def hidden(tokens: list[list[int]], *others: Any) -> Any:
         nonlocal made
+        if any(len(row) > 1 for row in tokens):
+            return step(tokens, *others)
         made += 1
         steps.write_text(str(made))
         wanted = fault.read_text() if fault.exists() else ""
@@ -55,7 +57,7 @@ def make_faulty(generator: "Generator", folder: Path) -> None:
         elif wanted:
             fault.unlink()
             fail(wanted)
-        return step(*arguments)
+        return step(tokens, *others)
 
     generator.model.hidden = hidden  # type: ignore[assignment, method-assign]
 
