@@ -96,6 +96,6 @@ def test_no_generator_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     from chatbot import generation
 
-    monkeypatch.setattr(generation, "load", lambda locale: None)
+    monkeypatch.setattr(generation, "load", lambda locale, **options: None)
     with pytest.raises(CommandError, match="No generator is installed"):
         exam("--locale", "de-DE")

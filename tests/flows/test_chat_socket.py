@@ -299,10 +299,12 @@ async def test_a_conversation_is_remembered_across_a_resume(server: RunningServe
         assert other["sources"][0]["faq"] in {choice["faq"] for choice in asked["suggestions"]}
 
 
-async def test_two_questions_in_one_message_get_both_approved_texts(server: RunningServer) -> None:
+async def test_two_questions_in_one_message_get_what_answers_both(server: RunningServer) -> None:
     async with chat(server.port) as visitor:
         await visitor.hello()
         answer = await visitor.ask("How much does shipping cost? And when will I get my refund?")
         assert [source["faq"] for source in answer["sources"]] == ["shipping-cost", "refund-time"]
-        assert answer["composed"] == "verbatim"
-        assert answer["html"].count("<p><strong>") >= 2
+        # In the approved words until the generator is loaded, in the background.
+        assert answer["composed"] in {"verbatim", "generated"}
+        assert "$6.95" in answer["text"]
+        assert "5 business days" in answer["text"]
