@@ -22,11 +22,15 @@ ANSWER_SECONDS_MAX = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What one run found: latencies in ms from frame sent to stored answer received."""
+    """What one run found: latencies in ms from frame sent to stored answer received.
+
+    They are those of answers shown as approved; how many were `composed` says how many were not.
+    """
 
     rate: float
     sent: int
     answered: int
+    composed: int
     p50_ms: float
     p99_ms: float
     max_ms: float
@@ -44,6 +48,7 @@ class Visitor:
         self.client_of: dict[int, str] = {}
         self.latencies: list[float] = []
         self.asked_at: list[float] = []
+        self.is_composed: list[bool] = []
         self._done = asyncio.Condition()
 
     async def answered_all(self) -> None:
@@ -70,6 +75,7 @@ class Visitor:
                 asked_at = self.sent_at[self.client_of[frame["reply_to"]]]
                 self.latencies.append((now - asked_at) * 1000)
                 self.asked_at.append(asked_at)
+                self.is_composed.append(frame["composed"] not in (None, "verbatim"))
                 async with self._done:
                     self._done.notify_all()
 
@@ -104,11 +110,19 @@ async def load(
         listener.cancel()
     for visitor in visitors:
         await visitor.socket.close()
-    latencies = [latency for visitor in visitors for latency in visitor.latencies] or [float("inf")]
+    approved = [
+        latency
+        for visitor in visitors
+        for latency, is_composed in zip(visitor.latencies, visitor.is_composed, strict=True)
+        if not is_composed
+    ]
+    latencies = approved or [float("inf")]
+    answered = sum(len(visitor.latencies) for visitor in visitors)
     return Load(
         rate=rate,
         sent=count,
-        answered=sum(len(v.latencies) for v in visitors),
+        answered=answered,
+        composed=answered - len(approved),
         p50_ms=round(percentile(latencies, 0.5), 1),
         p99_ms=round(percentile(latencies, 0.99), 1),
         max_ms=round(max(latencies), 1),
