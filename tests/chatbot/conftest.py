@@ -48,11 +48,11 @@ def database_threads(transactional_db: None, monkeypatch: pytest.MonkeyPatch) ->
     meeting = threading.Barrier(DATABASE_THREADS)
 
     def close() -> None:
-        meeting.wait(10)
+        meeting.wait(60)
         connections.close_all()
 
     with ThreadPoolExecutor(DATABASE_THREADS) as executor:
         monkeypatch.setattr(database, "_executor", executor)
         yield
         for closed in [executor.submit(close) for _ in range(DATABASE_THREADS)]:
-            closed.result(20)
+            closed.result(60)

@@ -150,7 +150,7 @@ class Chat:
     async def answers(self, count: int) -> list[Event]:
         """Wait for the stored answers, in the order of their numbers."""
         found: list[Event] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(found) < count or self.desk._turns:
                 await asyncio.sleep(0.01)
                 found = await in_database(self._stored)
@@ -162,6 +162,6 @@ class Chat:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)

@@ -67,7 +67,7 @@ async def test_how_an_answer_was_composed_is_stored_with_it(chat: Chat) -> None:
 async def test_an_answer_that_takes_too_long_to_word_is_said_as_approved(
     chat: Chat, settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.ANSWER_DEADLINE_SECONDS = 0.2
+    settings.ANSWER_DEADLINE_SECONDS = 1.0  # time enough to decide, even on a busy machine
     monkeypatch.setattr(routing, "speak", half_spoken)
     await chat.ask("returns")
     (answer,) = await chat.answers(1)

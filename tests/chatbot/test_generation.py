@@ -17,8 +17,9 @@ def test_none_is_loaded_where_none_is_set(settings) -> None:
     held = Generation()
     held.want()
     held.start()
-    held._loader.join(30)
+    held._loader.join(60)
     assert held.generator is None
+    assert held.state == "none"
     held.stop()
 
 
@@ -29,11 +30,11 @@ def test_none_is_loaded_that_nobody_wants(settings, monkeypatch) -> None:
     held.start()
     assert not loaded.wait(1)
     held.want()
-    assert loaded.wait(30)
+    assert loaded.wait(60)
     held.stop()
     loaded.clear()
     held.start()
-    assert loaded.wait(30), "one that was stopped starts again"
+    assert loaded.wait(60), "one that was stopped starts again"
     held.stop()
 
 
@@ -97,17 +98,19 @@ def test_a_folder_that_cannot_be_used_leaves_the_site_without_and_says_why(
         held._loader.join(60)
     assert held.generator is None
     assert "GENERATOR_MODEL needs a folder" in caplog.text
+    assert held.state == "failed"
     held.stop()
 
 
 def test_starting_does_not_wait_for_the_model(settings, monkeypatch) -> None:
     gate = threading.Event()
-    monkeypatch.setattr(generation, "load", lambda: gate.wait(30) and None)
+    monkeypatch.setattr(generation, "load", lambda: gate.wait(60) and None)
     held = Generation()
+    assert held.state == "none"
     held.want()
     held.start()
     assert held.generator is None
-    assert held._loader.is_alive()
+    assert held.state == "loading"
     gate.set()
     held.stop()
     assert not held._loader.is_alive()
@@ -123,6 +126,7 @@ async def test_the_bundled_one_is_loaded_and_ended(settings) -> None:
     held._loader.join(120)
     assert held.generator is not None
     assert held.generator.version == generation.version_for("de-DE")
+    assert held.state == "ready"
     pieces = [p async for p in held.generator.generate("1 2 3", max_tokens=3, deadline=time.monotonic() + 60)]
     assert pieces
     held.stop()

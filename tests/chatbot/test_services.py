@@ -56,7 +56,7 @@ def at_once(*acts: Callable[[], object]) -> list[object]:
 
     def run(place: int, act: Callable[[], object]) -> None:
         try:
-            start.wait(10)
+            start.wait(60)
             results[place] = act()
         except Exception as error:  # noqa: BLE001
             results[place] = error
@@ -67,7 +67,7 @@ def at_once(*acts: Callable[[], object]) -> list[object]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     for result in results:
         if isinstance(result, Exception):
             raise result

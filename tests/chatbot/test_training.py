@@ -143,7 +143,7 @@ def test_of_many_that_finish_at_once_one_stores_its_version() -> None:
     start = threading.Barrier(len(claims))
 
     def store(claim: Claim) -> str:
-        start.wait(10)
+        start.wait(60)
         try:
             return training.version_store(claim=claim, trained=trainings.trained(), learned=LEARNED).name
         except Overtaken:

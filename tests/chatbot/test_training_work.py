@@ -278,7 +278,7 @@ def test_two_workers_on_one_run_make_one_version(
         is_first = threading.get_ident() == threads["first"]
         if is_first and (stage, number) == ("evaluating", 0):
             late.set()
-            assert go_on.wait(30)
+            assert go_on.wait(60)
         if not is_first and until == "claimed" and stage == "reading":
             go_on.set()
 
@@ -292,10 +292,10 @@ def test_two_workers_on_one_run_make_one_version(
     rehearse(monkeypatch, Rehearsal(on_step=meet))
     with ThreadPoolExecutor(1) as other:
         begun = other.submit(first)
-        assert late.wait(30)
+        assert late.wait(60)
         version = train(run)
         go_on.set()
-        assert begun.result(30) is None
+        assert begun.result(60) is None
     run.refresh_from_db()
     assert list(ModelVersion.objects.all()) == [version]
     assert (run.state, run.attempt) == (State.FINISHED, 2)

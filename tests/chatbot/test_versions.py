@@ -103,7 +103,7 @@ def test_a_version_goes_live_when_it_has_its_vectors(
     assert (change.state, change.done, change.total) == (State.DONE, trainings.TEXTS, trainings.TEXTS)
     assert versions.live(profile_id=profile.pk) == version
     assert stored(profile, version.vectors_key) == trainings.TEXTS
-    heard = list(another_connection.notifies(timeout=1, stop_after=1))
+    heard = list(another_connection.notifies(timeout=60, stop_after=1))
     assert [note.payload for note in heard] == [str(profile.pk)]
     record = AuditRecord.objects.get(action="version_live")
     assert (record.actor, record.tenant, record.data["to"]) == ("lena", profile.tenant, version.name)
@@ -209,7 +209,7 @@ def test_who_edits_waits_for_the_moment_of_the_change(
     order: list[str] = []
 
     def edit() -> None:
-        began.wait(20)
+        began.wait(60)
         try:
             services.faq_entry_save(profile=profile, draft=late(1), actor="omar")
             order.append("edited")
@@ -226,7 +226,7 @@ def test_who_edits_waits_for_the_moment_of_the_change(
     editor = threading.Thread(target=edit)
     editor.start()
     make_live(profile, version_of(profile, by=1.05))
-    editor.join(20)
+    editor.join(60)
     assert order == ["live", "edited"]
 
 

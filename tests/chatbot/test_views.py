@@ -205,10 +205,10 @@ def test_hours_are_written_as_the_locale_writes_them(
 
 def test_health_is_bad_until_the_faq_has_been_read(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     response = client.get("/health")
-    assert (response.status_code, response.json()) == (503, {"status": "starting"})
+    assert (response.status_code, response.json()) == (503, {"status": "starting", "generator": "none"})
     monkeypatch.setattr(serving, "is_ready", lambda: True)
     response = client.get("/health")
-    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert (response.status_code, response.json()) == (200, {"status": "ok", "generator": "none"})
 
 
 def test_each_locale_offers_to_go_on_in_its_own_language(client: Client, shop: list[LocaleProfile]) -> None:

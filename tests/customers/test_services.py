@@ -215,7 +215,7 @@ def test_two_imports_of_one_profile_apply_one_after_the_other() -> None:
         drafts = [FaqDraft(key=f"faq-{number}", questions=(f"Q{number} by {name}?", "alt"), answer=name)
                   for number in range(40)]  # fmt: skip
         try:
-            start.wait(10)
+            start.wait(60)
             for _ in range(3):
                 counts.append(imported(profile, *drafts))
         except Exception as error:  # noqa: BLE001
@@ -227,7 +227,7 @@ def test_two_imports_of_one_profile_apply_one_after_the_other() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert failures == []
     entries = stored(profile)
     assert len(entries) == 40
@@ -251,5 +251,5 @@ def test_other_processes_hear_of_a_change_when_it_is_committed() -> None:
         imported(profile, RETURNS, dry_run=True)
         assert list(listener.notifies(timeout=0.1)) == []
         imported(profile, RETURNS)
-        heard = list(listener.notifies(timeout=5, stop_after=1))
+        heard = list(listener.notifies(timeout=60, stop_after=1))
     assert [notice.payload for notice in heard] == [str(profile.pk)]

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 
 CHROMIUM = "/usr/bin/chromium"
 # Without these, a browser in a closed network spends its time on refused connections of its own.
@@ -16,6 +16,7 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 OFFLINE = "net::ERR_INTERNET_DISCONNECTED"
+PATIENCE_MS = 60_000  # for whatever is waited for, on a busy machine
 
 
 @asynccontextmanager
@@ -23,6 +24,7 @@ async def page(
     *, locale: str = "en-US", phone: bool = False, dark: bool = False, tolerant: bool = False
 ) -> AsyncIterator[Page]:
     """Open a page; anything that the browser reports as an error fails the test, unless `tolerant`."""
+    expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
@@ -31,6 +33,7 @@ async def page(
                 viewport={"width": 390, "height": 844} if phone else {"width": 1280, "height": 800},
                 color_scheme="dark" if dark else "light",
             )
+            context.set_default_timeout(PATIENCE_MS)
             opened = await context.new_page()
             problems: list[str] = []
             opened.on("pageerror", lambda error: problems.append(str(error)))

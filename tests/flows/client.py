@@ -10,7 +10,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Origin
 
-FRAME_SECONDS = 20.0
+FRAME_SECONDS = 60.0
 
 
 class Chat:

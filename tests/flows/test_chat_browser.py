@@ -33,7 +33,7 @@ async def test_asking_in_a_browser_gets_the_localized_answer(
         await expect(html).to_have_attribute("dir", direction)
         await ask(opened, question)
         messages = opened.locator(".messages > li:not(.day)")
-        await expect(messages).to_have_count(2, timeout=15_000)
+        await expect(messages).to_have_count(2)
         await expect(messages.nth(1)).to_contain_text(expected)
         overflow = await opened.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert overflow <= 0
@@ -44,10 +44,10 @@ async def test_a_reload_keeps_the_conversation(server: RunningServer) -> None:
         await opened.goto(f"{server.url}/demo/en-US/")
         await ask(opened, "Do you ship to Canada?")
         messages = opened.locator(".messages > li:not(.day)")
-        await expect(messages).to_have_count(2, timeout=15_000)
+        await expect(messages).to_have_count(2)
         await expect(messages.nth(1)).to_contain_text("freight forwarder")
         await opened.reload()
-        await expect(messages).to_have_count(2, timeout=15_000)
+        await expect(messages).to_have_count(2)
         await expect(messages.nth(0)).to_contain_text("Do you ship to Canada?")
         await expect(messages.nth(1)).to_contain_text("freight forwarder")
 
@@ -57,14 +57,14 @@ async def test_a_lost_line_is_mended_and_the_question_sent_once(server: RunningS
         await opened.goto(f"{server.url}/demo/en-US/")
         messages = opened.locator(".messages > li:not(.day)")
         await ask(opened, "Where is my order?")
-        await expect(messages).to_have_count(2, timeout=15_000)
+        await expect(messages).to_have_count(2)
         await opened.context.set_offline(True)
         await ask(opened, "How do I use a gift card?")
         await opened.wait_for_timeout(500)
         await opened.context.set_offline(False)
-        await expect(messages).to_have_count(4, timeout=30_000)
+        await expect(messages).to_have_count(4)
         await opened.reload()
-        await expect(messages).to_have_count(4, timeout=15_000)
+        await expect(messages).to_have_count(4)
 
 
 async def test_enter_during_composition_does_not_send(server: RunningServer) -> None:
@@ -91,6 +91,6 @@ async def test_a_visitors_markup_is_shown_as_text(server: RunningServer) -> None
         await opened.goto(f"{server.url}/demo/en-US/")
         await ask(opened, "<img src=x onerror=alert(1)> shipping cost?")
         messages = opened.locator(".messages > li:not(.day)")
-        await expect(messages).to_have_count(2, timeout=15_000)
+        await expect(messages).to_have_count(2)
         await expect(messages.first).to_contain_text("<img src=x")
         await expect(messages.first.locator("img")).to_have_count(0)

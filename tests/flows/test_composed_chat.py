@@ -253,11 +253,11 @@ async def test_the_page_shows_a_composed_answer_and_each_of_its_sources_in_full(
         await opened.locator("textarea").press("Enter")
         messages = opened.locator(".messages > .message")
         whole = messages.nth(1).locator("button.whole")
-        await expect(whole).to_have_count(2, timeout=30_000)
+        await expect(whole).to_have_count(2)
         overflow = await opened.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert overflow <= 0
         await whole.first.click()
-        await expect(messages).to_have_count(4, timeout=15_000)
+        await expect(messages).to_have_count(4)
         await expect(messages.nth(3).locator(".bubble.prose")).to_be_visible()
         await expect(messages.nth(3).locator("button.whole")).to_have_count(0)
 

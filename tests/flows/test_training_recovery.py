@@ -120,7 +120,7 @@ def worker(**settings_of_it: str) -> Iterator["subprocess.Popen[bytes]"]:
             process.send_signal(signal.SIGCONT)
             process.terminate()
             try:
-                process.wait(30)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -287,7 +287,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_training_on(
             process.terminate()
             # It waits so long for its jobs to end by themselves.
             time.sleep(STOP_SECONDS + 1)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert (state_of(run), run.attempt, _jobs()) == (State.RUNNING, 1, 1)
     with worker():
         until(lambda: state_of(run) == State.FINISHED, "the version")

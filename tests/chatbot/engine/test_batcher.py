@@ -34,7 +34,7 @@ class PausableEncoder:
 
     def forward(self, batch: Sequence[Sequence[int]], uppers: Sequence[Upper]) -> np.ndarray:
         self.entered.set()
-        assert self.open.wait(10)
+        assert self.open.wait(60)
         if [666] in [list(ids) for ids in batch]:
             raise RuntimeError("boom")
         self.batches.append(len(batch))
@@ -77,8 +77,8 @@ def test_results_equal_encoding_alone(contract: tuple[TextEncoder, Upper, Upper]
     futures = [batcher.submit([text], kind="query", upper=upper) for text in texts]
     futures += [batcher.submit([text], kind="query", upper=other) for text in texts]
     together = batcher.submit(texts, kind="query", upper=upper)
-    results = [future.result(timeout=30)[0] for future in futures]
-    assert np.abs(together.result(timeout=30) - np.stack(alone)).max() < 2e-5
+    results = [future.result(timeout=60)[0] for future in futures]
+    assert np.abs(together.result(timeout=60) - np.stack(alone)).max() < 2e-5
     batcher.stop()
     for vector, expected in zip(results, [*alone, *otherwise], strict=True):
         assert np.abs(vector - expected).max() < 2e-5
@@ -89,11 +89,11 @@ def test_versions_share_a_batch(fake: PausableEncoder) -> None:
     batcher = started(fake)
     fake.open.clear()
     first = batcher.submit(["first"], kind="query", upper=BASE)
-    fake.entered.wait(5)
+    fake.entered.wait(60)
     other = Upper(name="other", layers=[lambda x, _mask: x + 1])
     rest = [batcher.submit(["ab"], kind="query", upper=upper) for upper in (BASE, other)]
     fake.open.set()
-    wait([first, *rest], timeout=10)
+    wait([first, *rest], timeout=60)
     batcher.stop()
     assert fake.batches == [1, 2]
     assert [future.result()[0][0] for future in rest] == [2, 3]
@@ -103,17 +103,17 @@ def test_what_waits_is_batched_together(fake: PausableEncoder) -> None:
     batcher = started(fake)
     fake.open.clear()
     first = batcher.submit(["first"], kind="query", upper=BASE)
-    fake.entered.wait(5)
+    fake.entered.wait(60)
     rest = [batcher.submit(["ab"], kind="query", upper=BASE) for _ in range(10)]
     fake.open.set()
-    wait([first, *rest], timeout=10)
+    wait([first, *rest], timeout=60)
     batcher.stop()
     assert fake.batches == [1, 10]
 
 
 def test_budget_splits_batches(fake: PausableEncoder) -> None:
     batcher = started(fake, batch_tokens=10)
-    batcher.submit(["aaaa"] * 5, kind="query", upper=BASE).result(timeout=10)
+    batcher.submit(["aaaa"] * 5, kind="query", upper=BASE).result(timeout=60)
     batcher.stop()
     assert max(fake.batches) == 2
 
@@ -122,12 +122,12 @@ def test_cancelled_work_is_dropped_before_packing(fake: PausableEncoder) -> None
     batcher = started(fake)
     fake.open.clear()
     batcher.submit(["x"], kind="query", upper=BASE)
-    fake.entered.wait(5)
+    fake.entered.wait(60)
     gone = batcher.submit(["gone!"], kind="query", upper=BASE)
     kept = batcher.submit(["kept"], kind="query", upper=BASE)
     assert gone.cancel()
     fake.open.set()
-    kept.result(timeout=10)
+    kept.result(timeout=60)
     batcher.stop()
     assert len("gone!") not in fake.seen
 
@@ -136,13 +136,13 @@ def test_full_queue_refuses_by_name_and_recovers(fake: PausableEncoder) -> None:
     batcher = started(fake, queue_texts=2)
     fake.open.clear()
     running = batcher.submit(["x"], kind="query", upper=BASE)
-    fake.entered.wait(5)
+    fake.entered.wait(60)
     waiting = batcher.submit(["a", "b"], kind="query", upper=BASE)
     with pytest.raises(EngineOverloaded, match="at most 2"):
         batcher.submit(["c"], kind="query", upper=BASE)
     fake.open.set()
-    wait([running, waiting], timeout=10)
-    assert batcher.submit(["c"], kind="query", upper=BASE).result(timeout=10).shape == (1, 2)
+    wait([running, waiting], timeout=60)
+    assert batcher.submit(["c"], kind="query", upper=BASE).result(timeout=60).shape == (1, 2)
     batcher.stop()
 
 
@@ -150,7 +150,7 @@ def test_failure_reaches_every_waiter_and_the_next_batch_works(fake: PausableEnc
     batcher = started(fake)
     fake.open.clear()
     batcher.submit(["x"], kind="query", upper=BASE)
-    fake.entered.wait(5)
+    fake.entered.wait(60)
     waiters = [
         batcher.submit(["boom"], kind="query", upper=BASE),
         batcher.submit(["y"], kind="query", upper=BASE),
@@ -158,8 +158,8 @@ def test_failure_reaches_every_waiter_and_the_next_batch_works(fake: PausableEnc
     fake.open.set()
     for waiter in waiters:
         with pytest.raises(EngineFailed):
-            waiter.result(timeout=10)
-    assert batcher.submit(["z"], kind="query", upper=BASE).result(timeout=10).shape == (1, 2)
+            waiter.result(timeout=60)
+    assert batcher.submit(["z"], kind="query", upper=BASE).result(timeout=60).shape == (1, 2)
     batcher.stop()
 
 
@@ -167,10 +167,10 @@ def test_interactive_goes_before_bulk(fake: PausableEncoder) -> None:
     batcher = started(fake, batch_tokens=1000)
     fake.open.clear()
     bulk = batcher.submit(["bulk" * 60] * 20, kind="passage", upper=BASE, bulk=True)
-    fake.entered.wait(5)
+    fake.entered.wait(60)
     question = batcher.submit(["q"], kind="query", upper=BASE)
     fake.open.set()
-    wait([question, bulk], timeout=10)
+    wait([question, bulk], timeout=60)
     batcher.stop()
     # One bulk batch was running already; the question comes right after it.
     assert fake.seen.index(1) == fake.batches[0]
@@ -181,12 +181,12 @@ def test_stop_fails_the_waiting_and_the_late(fake: PausableEncoder) -> None:
     batcher = started(fake)
     fake.open.clear()
     batcher.submit(["x"], kind="query", upper=BASE)
-    fake.entered.wait(5)
+    fake.entered.wait(60)
     waiting = batcher.submit(["y"], kind="query", upper=BASE)
     threading.Timer(0.1, fake.open.set).start()
     batcher.stop()
     with pytest.raises(EngineStopped):
-        waiting.result(timeout=1)
+        waiting.result(timeout=60)
     with pytest.raises(EngineStopped):
         batcher.submit(["z"], kind="query", upper=BASE)
 
@@ -197,7 +197,7 @@ def test_many_threads_get_their_own_answers(fake: PausableEncoder) -> None:
 
     def ask(size: int) -> None:
         for _ in range(50):
-            got = batcher.submit(["a" * size], kind="query", upper=BASE).result(timeout=10)
+            got = batcher.submit(["a" * size], kind="query", upper=BASE).result(timeout=60)
             if got[0][0] != size:
                 wrong.append(size)
 
@@ -205,6 +205,6 @@ def test_many_threads_get_their_own_answers(fake: PausableEncoder) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=20)
+        thread.join(timeout=60)
     batcher.stop()
     assert not wrong

@@ -1,7 +1,7 @@
 """Throws damaged and hostile files at the reader: `python -m tests.customers.faq_file.fuzz SECONDS [SEED]`.
 
 Nothing but a ParsedFile or FileRefused may come out of `parse`, and nothing but bytes or FileRefused out
-of `with_error_column`; every error must have its sentence data; no file of this size may take a second.
+of `with_error_column`; every error must have its sentence data. How long the slowest file took is shown.
 """
 
 import random

@@ -1,8 +1,8 @@
-"""Files made to break the reader: each is refused with a code, quickly and in little memory."""
+"""Files made to break the reader: refused with a code, in little memory; what is read takes time as it is long."""
 
 import io
 import struct
-import time
+import tracemalloc
 import zipfile
 
 import pytest
@@ -11,6 +11,7 @@ from customers.faq_file import documents, model, packages
 from customers.faq_file.error_file import with_error_column
 from customers.faq_file.model import FileRefused
 from customers.faq_file.writer import export
+from tests.growth import assert_linear
 
 from .fuzz import fuzz
 from .samples import ROWS, codes, read, unzipped, zipped
@@ -22,11 +23,21 @@ _LOL = (
 
 
 def _refusal(data: bytes, name: str = "faq.xlsx") -> str:
-    began = time.process_time()
     with pytest.raises(FileRefused) as refused:
         read(data, name)
-    assert time.process_time() - began < 2
     return refused.value.code
+
+
+def _refusal_unread(data: bytes, name: str = "faq.xlsx") -> str:
+    """The code of a refusal for which nothing of what the file holds was unpacked or decoded."""
+    tracemalloc.start()
+    try:
+        code = _refusal(data, name)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+    return code
 
 
 def _changed(form: str, part: str, old: str, new: str) -> bytes:
@@ -66,7 +77,7 @@ def test_xml_nested_deeply() -> None:
 
 
 def test_zip_bombs() -> None:
-    assert _refusal(zipped({"xl/workbook.xml": b" " * 6_000_000})) == "zip_bomb"
+    assert _refusal_unread(zipped({"xl/workbook.xml": b" " * 6_000_000})) == "zip_bomb"
     many = {f"xl/{number}": b"" for number in range(packages.MAX_ENTRIES + 1)}
     assert _refusal(zipped(many)) == "zip_bomb"
 
@@ -123,9 +134,7 @@ def test_a_truncated_workbook() -> None:
 
 
 def test_a_file_beyond_the_size_limit() -> None:
-    began = time.process_time()
-    assert _refusal(b"x" * 100_000_000, "faq.csv") == "too_large"
-    assert time.process_time() - began < 0.5
+    assert _refusal_unread(b"x" * 100_000_000, "faq.csv") == "too_large"
 
 
 def test_cells_beyond_any_sheet() -> None:
@@ -173,10 +182,13 @@ def test_nul_bytes_are_row_errors() -> None:
 
 
 def test_a_hundred_thousand_bad_rows_are_all_listed() -> None:
-    began = time.process_time()
-    parsed = read("question,answer\n" + ",x\n" * (model.MAX_ROWS - 1))
+    parsed = read(_bad_rows(model.MAX_ROWS - 1))
     assert len(parsed.errors) == model.MAX_ROWS - 1
-    assert time.process_time() - began < 10
+    assert_linear(read, make=_bad_rows, size=2_000)
+
+
+def _bad_rows(count: int) -> str:
+    return "question,answer\n" + ",x\n" * count
 
 
 @pytest.mark.parametrize(
@@ -201,20 +213,22 @@ def test_a_hundred_thousand_bad_rows_are_all_listed() -> None:
     ],
 )
 def test_html_that_is_quadratic_for_other_parsers(piece: str) -> None:
-    page = "<h1>Q?</h1>" + piece * (300_000 // len(piece))
-    began = time.process_time()
-    parsed = read(page, "faq.html")
-    assert parsed.rows or codes(parsed) == [(1, "answer", "too_long")]
-    assert time.process_time() - began < 3
+    def work(page: str) -> None:
+        parsed = read(page, "faq.html")
+        assert parsed.rows or codes(parsed) == [(1, "answer", "too_long")]
+
+    assert_linear(work, make=lambda size: "<h1>Q?</h1>" + piece * (size // len(piece)), size=20_000)
 
 
 @pytest.mark.parametrize(
     "piece", ["> ", "- ", "[", "[a]: b\n", "*a **a ", "# x\n", "a\n", "- - - - a\n", "```\n", "<a\n"]
 )
 def test_markdown_made_to_be_slow(piece: str) -> None:
-    began = time.process_time()
-    read("# Q?\n\n" + piece * (100_000 // len(piece)), "faq.md")
-    assert time.process_time() - began < 5
+    assert_linear(
+        lambda page: read(page, "faq.md"),
+        make=lambda size: "# Q?\n\n" + piece * (size // len(piece)),
+        size=12_500,
+    )
 
 
 def test_documents_beyond_their_limit() -> None:
@@ -281,18 +295,21 @@ def test_values_nested_beyond_showing() -> None:
 
 
 def test_long_runs_of_white_space() -> None:
-    began = time.process_time()
-    read('[{"question": "q", "category": "a' + " " * 200_000 + "b" + "\\n" * 200_000 + 'c"}]', "faq.json")
-    assert time.process_time() - began < 1
+    assert_linear(
+        lambda text: read(text, "faq.json"),
+        make=lambda size: '[{"question": "q", "category": "a' + " " * size + "b" + "\\n" * size + 'c"}]',
+        size=25_000,
+    )
 
 
 def test_yaml_handles_are_refused() -> None:
-    assert (
-        _refusal(
-            "".join(f"%TAG !a{number}! x\n" for number in range(50_000)).encode() + b"---\n- q", "f.yaml"
-        )
-        == "yaml_tag"
-    )
+    def work(data: bytes) -> None:
+        assert _refusal(data, "f.yaml") == "yaml_tag"
+
+    def made(size: int) -> bytes:
+        return "".join(f"%TAG !a{number}! x\n" for number in range(size)).encode() + b"---\n- q"
+
+    assert_linear(work, make=made, size=6_250)
 
 
 def test_overlapping_entries() -> None:
@@ -301,13 +318,12 @@ def test_overlapping_entries() -> None:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.xml", b"<a/>" + b" " * 4_000_000)
         archive.filelist.extend(archive.filelist * 50)
-    assert _refusal(buffer.getvalue()) == "zip_bomb"
+    assert _refusal_unread(buffer.getvalue()) == "zip_bomb"
 
 
 def test_fuzzing_finds_no_crash() -> None:
     outcome = fuzz(seed=20260131, executions=1_500)
     assert outcome.crashes == []
-    assert outcome.slowest < 2
     assert outcome.parsed > 300
     assert outcome.refused > 300
 

@@ -3,6 +3,7 @@
 import pytest
 
 from chatbot.answering.composition import wording
+from chatbot.answering.composition.sentences import sentences
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,28 @@ def test_short_answers_are_joined_by_the_first_connective_and_long_ones_stand_un
     assert wording.together([long, "$5."], questions=questions, connectives=["Also:"]).startswith(
         "**Returns?**\n\nYes."
     )
+
+
+@pytest.mark.parametrize(
+    ("shown", "sentence", "result"),
+    [
+        ("", "Yes.", "Yes."),
+        ("Yes.", "Two days.", " Two days."),
+        ("はい。", "二日です。", "二日です。"),
+        ("Yes.\n", "Two days.", "Two days."),
+        ("Go to **Orders**", "Returns are free.", "\n\nReturns are free."),
+        ("First. Go to **Orders**", "Returns are free.", "\n\nReturns are free."),
+        (
+            "申込券をお持ちください（必要です）",
+            "**現金**でお支払いください。",
+            "\n\n**現金**でお支払いください。",
+        ),
+        ("الدفع نقدًا", "التوصيل مجاني.", "\n\nالتوصيل مجاني."),
+    ],
+)
+def test_a_sentence_is_never_run_into_an_item_that_has_no_final_point(
+    shown: str, sentence: str, result: str
+) -> None:
+    assert wording.after(shown, sentence) == result
+    parts = [part.strip() for part in sentences(shown + result)]
+    assert sentence in parts

@@ -48,6 +48,18 @@ async def test_replies_are_those_that_transformers_writes_alone(tiny, plain, bac
     assert [await heard(job) for job in jobs] == expected
 
 
+async def test_who_has_waited_for_as_long_as_it_may_is_told_so(tiny, backend) -> None:
+    jobs = [job_of(tiny, text, tokens=100) for text in TEXTS[:3]]
+    waiting = job_of(tiny, "one more")
+    waiting.begin_by = time.monotonic()
+    for job in [*jobs, waiting]:
+        backend.submit(job)
+    with pytest.raises(GeneratorBusy, match="might wait"):
+        await heard(waiting)
+    for job in jobs:
+        backend.cancel(job)
+
+
 async def test_more_than_may_wait_are_refused(tiny, backend) -> None:
     jobs = [job_of(tiny, text, tokens=100) for text in TEXTS]
     for job in jobs:
@@ -75,7 +87,7 @@ async def test_a_deadline_ends_a_reply(tiny, backend) -> None:
     backend.submit(job)
     with pytest.raises(GeneratorLate):
         await heard(job)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while backend._running:
             await asyncio.sleep(0.005)
 
@@ -96,7 +108,7 @@ async def test_a_thread_that_died_is_replaced_and_its_replies_fail(tiny, backend
     with pytest.raises(GeneratorFailed):
         await heard(job)
     layers[0] = real
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (
             not backend._manager.is_running()
             or backend._manager.background_thread_status.can_accept_new_requests() is not None

@@ -39,7 +39,7 @@ async def begun(generator: Generator, *, tokens: int = 200):
 
 async def idle(generator: Generator) -> None:
     """Wait until nothing is being written."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while slots_of(generator)._busy():
             await asyncio.sleep(0.005)
 
@@ -145,13 +145,50 @@ async def test_a_deadline_ends_the_reply_by_name(writer) -> None:
 
 
 async def test_too_many_waiting_are_refused(tiny) -> None:
-    backend = Slots(tiny, queue=2)
+    backend = Slots(tiny, queue=2, together=3)
     backend._thread = threading.Thread(target=time.sleep, args=(0,))  # a thread that takes nothing
     backend.start()
-    for _ in range(2):
+    for _ in range(5):  # three have a place, two may wait
         backend.submit(Writing(ids=[2, 5], ear=Ear(), deadline=soon(), max_tokens=1))
     with pytest.raises(GeneratorBusy, match="2 requests are waiting"):
         backend.submit(Writing(ids=[2, 5], ear=Ear(), deadline=soon(), max_tokens=1))
+
+
+async def test_who_would_wait_too_long_is_told_at_once_where_that_can_be_known(tiny) -> None:
+    def job(tokens: int, *, wait: float) -> Writing:
+        return Writing(
+            ids=tiny.encode(PROMPT),
+            ear=Ear(),
+            deadline=soon(),
+            begin_by=time.monotonic() + wait,
+            max_tokens=tokens,
+        )
+
+    async def ended(job: Writing) -> object:
+        while isinstance(item := await job.ear.hear(), int):
+            pass
+        assert isinstance(item, End)
+        return item.error
+
+    backend = Slots(tiny, queue=4, together=1)
+    backend.start()
+    try:
+        # How long a reply takes is not known yet: what is kept waiting hears of it when it has waited.
+        first, second = job(200, wait=60), job(1, wait=0.001)
+        backend.submit(first)
+        backend.submit(second)
+        assert isinstance(await ended(second), GeneratorBusy)
+        assert await ended(first) is None
+        # Now it is.
+        third = job(200, wait=60)
+        backend.submit(third)
+        with pytest.raises(GeneratorBusy, match="until this is begun"):
+            backend.submit(job(1, wait=0))
+        fourth = job(1, wait=60)
+        backend.submit(fourth)
+        assert [await ended(third), await ended(fourth)] == [None, None]
+    finally:
+        await asyncio.to_thread(backend.stop)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
