@@ -29,6 +29,7 @@ class Generation:
 
     def __init__(self) -> None:
         self.generator: Generator | None = None
+        self._has_failed = False
         self._stopping = threading.Event()
         self._wanted = threading.Event()
         self._after: threading.Event | None = None
@@ -37,6 +38,7 @@ class Generation:
     def start(self, *, after: threading.Event | None = None) -> None:
         """Begin to load once it is wanted and `after` is set, and return at once."""
         self._after = after
+        self._has_failed = False
         self._stopping.clear()
         if self._loader.ident is not None:
             self._loader = self._new_loader()
@@ -45,6 +47,15 @@ class Generation:
     def want(self) -> None:
         """Have the generator loaded, if it is not: a gigabyte is not held for answers that need none."""
         self._wanted.set()
+
+    @property
+    def state(self) -> str:
+        """Return how far it is: "none" where nobody may use one (yet), "loading", "ready", or "failed" to load."""
+        if self.generator is not None:
+            return "ready"
+        if self._has_failed:
+            return "failed"
+        return "loading" if self._wanted.is_set() and self._loader.is_alive() else "none"
 
     def speaking(self, adapter: "Adapter | None") -> "Generator | Adapted | None":
         """Return the generator, with a profile's own adapter if it has one; None until it is loaded."""
@@ -80,9 +91,11 @@ class Generation:
         try:
             generator = load()
         except WeightsError as error:
+            self._has_failed = True
             logger.error("Answers are composed without a generator: %s", error)  # noqa: TRY400 -- says it all
             return
         except Exception:
+            self._has_failed = True
             logger.exception("The generator could not be loaded; answers are composed without")
             return
         if generator is None or self._stopping.is_set():
@@ -134,8 +147,8 @@ def _fingerprint(folder: Path, _changed_ns: int) -> str:
 def load(locale: str = "", *, seconds: float | None = None) -> "Generator | None":
     """Load the generator (some 10 s), and return it not yet started; None where none is set. Raises WeightsError.
 
-    One generator writes in all locales; the locale is whose it is asked for. `seconds` bound one reply; by default as
-    for visitors.
+    One generator writes in all locales; the locale is whose it is asked for. `seconds` bound one reply, and how long it
+    may wait to be begun; by default as for visitors.
     """
     folder = prepare()
     if folder is None:
@@ -148,6 +161,7 @@ def load(locale: str = "", *, seconds: float | None = None) -> "Generator | None
         threads=settings.GENERATOR_THREADS,
         adapter=shared_adapter(),
         queue=settings.GENERATOR_QUEUE,
+        wait=seconds or settings.GENERATOR_WAIT_SECONDS,
         max_tokens=settings.GENERATOR_MAX_TOKENS,
         seconds=seconds or settings.GENERATOR_DEADLINE_SECONDS,
     )

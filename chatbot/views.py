@@ -16,6 +16,7 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from chatbot.generation import generation
 from chatbot.serving import serving
 from chatbot.strings import chat_config
 from customers import culture
@@ -70,9 +71,11 @@ def send_policy(response: HttpResponse, *, image_hosts: Iterable[str], ancestors
 @require_safe
 @never_cache
 def health(_request: HttpRequest) -> JsonResponse:
-    """Say whether this process can answer: 200 when it can, 503 while it starts or stops."""
+    """Say whether this process can answer: 200 when it can, 503 while it starts or stops; with its generator or not."""
     ready = serving.is_ready()
-    return JsonResponse({"status": "ok" if ready else "starting"}, status=200 if ready else 503)
+    return JsonResponse(
+        {"status": "ok" if ready else "starting", "generator": generation.state}, status=200 if ready else 503
+    )
 
 
 @require_safe

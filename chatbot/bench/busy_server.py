@@ -58,15 +58,14 @@ async def _stream(generator: "Generator", busy: Path, number: int) -> None:
         await asyncio.sleep(LOOK_SECONDS)
         while busy.exists():  # noqa: ASYNC240 -- a look at one name, in a process made for this
             text = PROMPT.format(number=number)
-            with contextlib.suppress(GeneratorBusy, GeneratorLate):
-                try:
-                    async for _ in generator.generate(
-                        text, max_tokens=TOKENS, deadline=time.monotonic() + 60
-                    ):
-                        if not busy.exists():  # noqa: ASYNC240
-                            break
-                except GeneratorStopped:
-                    return
+            try:
+                async for _ in generator.generate(text, max_tokens=TOKENS, deadline=time.monotonic() + 60):
+                    if not busy.exists():  # noqa: ASYNC240
+                        break
+            except (GeneratorBusy, GeneratorLate):
+                await asyncio.sleep(LOOK_SECONDS)
+            except GeneratorStopped:
+                return
 
 
 if __name__ == "__main__":

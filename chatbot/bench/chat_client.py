@@ -10,6 +10,7 @@ import json
 import sys
 import time
 import uuid
+from collections import Counter
 from dataclasses import asdict, dataclass
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -18,22 +19,25 @@ from websockets.typing import Origin
 from chatbot.bench.figures import percentile
 
 ANSWER_SECONDS_MAX = 20.0
+VERBATIM = "verbatim"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What one run found: latencies in ms from frame sent to stored answer received.
+    """What one run found: latencies in ms from frame sent to stored answer received, those of every level apart.
 
-    They are those of answers shown as approved; how many were `composed` says how many were not.
+    `levels` says how many there were of each; `p50_ms`, `p99_ms` and `max_ms` are of those shown as approved.
     """
 
     rate: float
     sent: int
     answered: int
-    composed: int
+    levels: dict[str, int]
     p50_ms: float
     p99_ms: float
     max_ms: float
+    p50_ms_composed: float | None
+    p99_ms_composed: float | None
 
 
 class Visitor:
@@ -48,7 +52,7 @@ class Visitor:
         self.client_of: dict[int, str] = {}
         self.latencies: list[float] = []
         self.asked_at: list[float] = []
-        self.is_composed: list[bool] = []
+        self.levels: list[str] = []
         self._done = asyncio.Condition()
 
     async def answered_all(self) -> None:
@@ -75,7 +79,7 @@ class Visitor:
                 asked_at = self.sent_at[self.client_of[frame["reply_to"]]]
                 self.latencies.append((now - asked_at) * 1000)
                 self.asked_at.append(asked_at)
-                self.is_composed.append(frame["composed"] not in (None, "verbatim"))
+                self.levels.append(frame["composed"] or VERBATIM)
                 async with self._done:
                     self._done.notify_all()
 
@@ -110,22 +114,23 @@ async def load(
         listener.cancel()
     for visitor in visitors:
         await visitor.socket.close()
-    approved = [
-        latency
+    taken = [
+        (level, latency)
         for visitor in visitors
-        for latency, is_composed in zip(visitor.latencies, visitor.is_composed, strict=True)
-        if not is_composed
+        for level, latency in zip(visitor.levels, visitor.latencies, strict=True)
     ]
-    latencies = approved or [float("inf")]
-    answered = sum(len(visitor.latencies) for visitor in visitors)
+    approved = [latency for level, latency in taken if level == VERBATIM] or [float("inf")]
+    composed = [latency for level, latency in taken if level != VERBATIM]
     return Load(
         rate=rate,
         sent=count,
-        answered=answered,
-        composed=answered - len(approved),
-        p50_ms=round(percentile(latencies, 0.5), 1),
-        p99_ms=round(percentile(latencies, 0.99), 1),
-        max_ms=round(max(latencies), 1),
+        answered=len(taken),
+        levels=Counter(level for level, _ in taken),
+        p50_ms=round(percentile(approved, 0.5), 1),
+        p99_ms=round(percentile(approved, 0.99), 1),
+        max_ms=round(max(approved), 1),
+        p50_ms_composed=round(percentile(composed, 0.5), 1) if composed else None,
+        p99_ms_composed=round(percentile(composed, 0.99), 1) if composed else None,
     )
 
 

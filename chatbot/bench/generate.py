@@ -14,7 +14,7 @@ import psutil
 from chatbot.bench.busy_server import BUSY, READY
 from chatbot.bench.chat import RATE, Questions, measured, questions
 from chatbot.bench.figures import percentile
-from chatbot.bench.server import running_server
+from chatbot.bench.server import UNLIMITED, running_server
 from chatbot.engine.generator import plain
 from chatbot.engine.generator.generator import Generator
 from chatbot.engine.generator.jobs import Ear, Writing
@@ -25,6 +25,9 @@ TOKENS = 32
 CPU_STREAMS, GPU_STREAMS = 8, 256
 ROUNDS = 3
 CHAT_SECONDS, CHAT_ROUNDS = 10.0, 3
+# Each visitor asks once in ten seconds, so that hardly one's question waits for the answer to the one before.
+VISITORS = 200
+OVERLOAD_SECONDS = 30.0
 LOAD_SECONDS = 180.0
 
 
@@ -50,7 +53,7 @@ def run() -> dict[str, object]:
         found["rss_mb"] = {"loaded": round(loaded - before, 1), "working": round(_rss_mb() - before, 1)}
     finally:
         generator.stop()
-    return found | {"chat": _beside_chats()}
+    return found | {"chat": _beside_chats(), "overload": _overload()}
 
 
 def _prompts(generator: Generator) -> list[list[int]]:
@@ -130,13 +133,8 @@ def _theirs(module: Any, prompts: Sequence[list[int]], generator: Generator) -> 
 def _beside_chats() -> dict[str, object]:
     """Return the p99 of chats with the generator idle and busy, in turn, on a server of its own."""
     gc.collect()
-    environment = {
-        "MESSAGES_PER_MINUTE": "1000000",
-        "CONVERSATIONS_PER_MINUTE": "1000000",
-        "BURST_HOLD_MS": "0",
-    }
     program = ("-m", "chatbot.bench.busy_server")
-    with running_server(environment=environment, program=program) as server:
+    with running_server(environment=UNLIMITED, program=program) as server:
         deadline = time.monotonic() + LOAD_SECONDS
         while not (server.var_dir / READY).exists():
             if time.monotonic() > deadline:
@@ -158,6 +156,18 @@ def _beside_chats() -> dict[str, object]:
         "p99_ms_generating": round(statistics.median(busy_p99), 1),
         "p99_ratio": round(statistics.median(b / i for i, b in zip(idle_p99, busy_p99, strict=True)), 2),
     }
+
+
+def _overload() -> dict[str, object]:
+    """Return how questions fare of which far more are to be composed than the generator can write."""
+    with running_server(environment=UNLIMITED) as server:
+        deadline = time.monotonic() + LOAD_SECONDS
+        while server.health()["generator"] != "ready":
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"The server's generator was not loaded within {LOAD_SECONDS:.0f} s.")
+            time.sleep(0.2)
+        asked = Questions(questions(of_long_answers=True))
+        return measured(server, asked, rate=RATE, seconds=OVERLOAD_SECONDS, sockets=VISITORS)
 
 
 def _rss_mb() -> float:

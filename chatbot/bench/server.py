@@ -1,5 +1,6 @@
 """A real `manage.py serve` of its own, with a throwaway var folder, for benchmarks and tests."""
 
+import json
 import os
 import shutil
 import signal
@@ -8,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +18,14 @@ from pathlib import Path
 from django.conf import settings
 
 START_SECONDS = 120.0
+# One socket stands for many visitors: nothing is limited per conversation, and no message waits for the next.
+UNLIMITED = {
+    "MESSAGES_PER_MINUTE": "1000000",
+    "CONVERSATIONS_PER_MINUTE": "1000000",
+    "BURST_HOLD_MS": "0",
+}
+# What a generator takes beside chats `bench generate` measures.
+NO_GENERATOR = {"GENERATOR_MODEL": "none"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +39,10 @@ class RunningServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def health(self) -> dict[str, str]:
+        """Return what `/health` says. Raises OSError where nothing answers, or not that all is well."""
+        return _health(self.port)
 
 
 def free_port() -> int:
@@ -91,9 +103,15 @@ def wait_until_healthy(process: subprocess.Popen[bytes], port: int, log: Path) -
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as response:
-                if response.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
+            _health(port)
+        except OSError:
             time.sleep(0.2)
+        else:
+            return
     raise RuntimeError(f"The server did not start:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def _health(port: int) -> dict[str, str]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as response:
+        found: dict[str, str] = json.load(response)
+    return found

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from chatbot.bench import figures
 from chatbot.bench.chat import questions
-from chatbot.bench.server import running_server
+from chatbot.bench.server import NO_GENERATOR, UNLIMITED, running_server
 from chatbot.bench.steady_load import SteadyLoad, steady_load
 
 SIZES = (770, 9_000)
@@ -24,16 +24,8 @@ TRAIN_SECONDS_MAX = 1800
 def run() -> dict[str, object]:
     """Return each training's seconds by stage with each stage's share, its peak MB, and the chat's ms."""
     found: dict[str, object] = {f"alone_{size}": _train(size) for size in SIZES}
-    environment = {
-        # One socket stands for many visitors here.
-        "MESSAGES_PER_MINUTE": "1000000",
-        "CONVERSATIONS_PER_MINUTE": "1000000",
-        "BURST_HOLD_MS": "0",
-        # What a generator takes beside chats `bench generate` measures.
-        "GENERATOR_MODEL": "none",
-    }
     with (
-        running_server(environment=environment) as server,
+        running_server(environment=UNLIMITED | NO_GENERATOR) as server,
         steady_load(
             port=server.port, path=f"/ws/chat/demo/{CHAT_LOCALE}/", questions=questions(), rate=RATE
         ) as load,

@@ -18,7 +18,7 @@ from chatbot.bench import embed, figures
 from chatbot.bench.admin_client import AdminClient
 from chatbot.bench.chat import questions
 from chatbot.bench.memory import MemoryWatch
-from chatbot.bench.server import running_server
+from chatbot.bench.server import NO_GENERATOR, UNLIMITED, running_server
 from chatbot.bench.steady_load import SteadyLoad, steady_load
 from chatbot.bench.upload_rows import csv_file
 from chatbot.engine import weights
@@ -43,20 +43,10 @@ PASSWORD = "for-this-benchmark-only"  # noqa: S105 -- of a server that ends with
 
 def run() -> dict[str, object]:
     """Return seconds per step, texts embedded per second, peak memory in MB by process, and the chat's ms."""
-    environment = {
-        "KEFU_ADMIN_PASSWORD": PASSWORD,
-        # One socket stands for many visitors here: nothing is limited per conversation, and no message waits for the
-        # next.
-        "MESSAGES_PER_MINUTE": "1000000",
-        "CONVERSATIONS_PER_MINUTE": "1000000",
-        "BURST_HOLD_MS": "0",
-        # What a generator takes beside chats `bench generate` measures.
-        "GENERATOR_MODEL": "none",
-    }
     data = csv_file(ROWS)
     path = f"/ws/chat/demo/{CHAT_LOCALE}/"
     with (
-        running_server(environment=environment) as server,
+        running_server(environment={"KEFU_ADMIN_PASSWORD": PASSWORD} | UNLIMITED | NO_GENERATOR) as server,
         steady_load(port=server.port, path=path, questions=questions(), rate=RATE) as load,
     ):
         admin = AdminClient(server.url, username="admin", password=PASSWORD)

@@ -1,10 +1,12 @@
 """How approved texts are put next to one another: connectives, openings and closings, and the space between."""
 
+import itertools
 import re
 from collections.abc import Sequence
 
 from chatbot.answering.compose import headed
 from chatbot.answering.composition.level import length_of
+from chatbot.answering.composition.sentences import sentences
 
 # Answers that are together no longer than this (`length_of`) need no headings to be told apart.
 SHORT_TOGETHER = 600
@@ -36,10 +38,16 @@ def closed(text: str, phrase: str) -> str:
 
 
 def after(shown: str, sentence: str) -> str:
-    """Return a sentence with the space that parts it from what is shown already."""
+    """Return a sentence with the space that parts it from what is shown already.
+
+    Behind an item of a list, which needs no final point, it begins a paragraph, or both would be read as one sentence.
+    """
     if not shown or shown.endswith(("\n", " ")) or sentence.startswith(("\n", " ")):
         return sentence
-    return space_after(shown) + sentence
+    space = space_after(shown)
+    last = sentences(shown)[-1] + space
+    ends = itertools.accumulate(map(len, sentences(last + sentence)))
+    return (space if len(last) in ends else "\n\n") + sentence
 
 
 def space_after(text: str) -> str:

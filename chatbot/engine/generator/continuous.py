@@ -195,7 +195,9 @@ class Continuous:
             for name, job in list(self._running.items()):
                 if job.is_left or job.fail_if_late():
                     self._drop(name)
-            self._waiting = deque(job for job in self._waiting if not (job.is_left or job.fail_if_late()))
+            self._waiting = deque(
+                job for job in self._waiting if not (job.is_left or job.fail_if_kept_waiting())
+            )
             if not self._manager.is_running() and not self._stopping.is_set():
                 logger.error("The generation thread of transformers has died; starting another")
                 self._fail_all(GeneratorFailed("The generator's thread has ended."))

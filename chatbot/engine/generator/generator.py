@@ -28,12 +28,14 @@ class Generator:
         threads: int = 0,
         adapter: Path | None = None,
         queue: int = 32,
+        wait: float = 60.0,
         max_tokens: int = 256,
         seconds: float = 60.0,
     ) -> None:
         """Load the model folder (seconds). Raises WeightsError.
 
-        `queue`: requests that may wait; `max_tokens`, `seconds`: what no request gets more of.
+        `queue`: requests that may wait, each at most `wait` seconds; `max_tokens`, `seconds`: what no request gets more
+        of.
         """
         self.model = CausalModel(folder, precision=precision, threads=threads, adapter=adapter)
         self.version = self.model.version
@@ -41,7 +43,7 @@ class Generator:
         self.context_tokens = self.model.context_tokens
         is_gpu = self.model.device.type == "cuda"
         self._backend: Backend = (Continuous if is_gpu else Slots)(self.model, queue=queue)
-        self._max_tokens, self._seconds = max_tokens, seconds
+        self._wait, self._max_tokens, self._seconds = wait, max_tokens, seconds
         # A model that was trained for neither turns nor replies has only learnt from examples where one ends.
         self._is_plain = not self.is_chat and self.model.adapter is None
 
@@ -92,6 +94,7 @@ class Generator:
         job = Writing(
             ids=ids,
             ear=Ear(),
+            begin_by=self._begin_by(),
             deadline=self._bounded(deadline),
             terms=await self._terms(adapter),
             max_tokens=max_tokens,
@@ -118,7 +121,9 @@ class Generator:
         ids = self.model.encode(text)
         read = [(self._tokens(given), self._tokens(said)) for given, said in pairs]
         self._check_fits(len(ids), max(len(given) + len(said) for given, said in read))
-        job = Rating(ids=ids, ear=Ear(), deadline=self._bounded(deadline), pairs=read)
+        job = Rating(
+            ids=ids, ear=Ear(), begin_by=self._begin_by(), deadline=self._bounded(deadline), pairs=read
+        )
         async with self._running(job):
             found = await job.ear.hear()
             _raise(found)
@@ -136,6 +141,9 @@ class Generator:
             return await asyncio.to_thread(self.model.low_rank.load, adapter)
         except WeightsError as error:
             raise GeneratorFailed(f"The adapter {adapter.version} cannot be used: {error}") from error
+
+    def _begin_by(self) -> float:
+        return time.monotonic() + self._wait
 
     def _bounded(self, deadline: float) -> float:
         return min(deadline, time.monotonic() + self._seconds)

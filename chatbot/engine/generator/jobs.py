@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chatbot.engine.errors import GeneratorError, GeneratorFailed, GeneratorLate
+from chatbot.engine.errors import GeneratorBusy, GeneratorError, GeneratorFailed, GeneratorLate
 from chatbot.engine.generator.low_rank import Terms
 
 logger = logging.getLogger(__name__)
@@ -43,11 +44,15 @@ class Ear:
 
 @dataclass(eq=False, kw_only=True)
 class Job:
-    """One prompt, and the tokens that follow it; `deadline` is a `time.monotonic()`, `terms` its adapter if any."""
+    """One prompt, and the tokens that follow it, with an adapter's `terms` if any.
+
+    `deadline` and `begin_by` are a `time.monotonic()`: when it must have ended, and until when it may wait.
+    """
 
     ids: list[int]
     ear: Ear
     deadline: float
+    begin_by: float = math.inf
     terms: Terms | None = None
     made: int = 0
 
@@ -65,6 +70,15 @@ class Job:
         if time.monotonic() < self.deadline:
             return False
         self.fail(GeneratorLate(f"The deadline passed after {self.made} tokens."))
+        return True
+
+    def fail_if_kept_waiting(self) -> bool:
+        """Say whether a job that has not begun is given up; if so the waiter hears of it."""
+        if self.fail_if_late():
+            return True
+        if time.monotonic() < self.begin_by:
+            return False
+        self.fail(GeneratorBusy("Others were written for as long as this might wait."))
         return True
 
 

@@ -9,6 +9,7 @@ import contextlib
 import gc
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -32,12 +33,17 @@ TOGETHER, KEPT = 8, 4
 CHUNK = 128
 # Fewer shared tokens than this are read again sooner than copied.
 WORTH_COPYING = 16
+# What the last job counts in how long jobs take; the ones before it count ever less.
+PACE_SHARE = 0.1
 NICENESS = 10
 
 
 @dataclass(eq=False, kw_only=True)
 class Slot:
-    """A place in the cache: the tokens whose keys and values it holds, with which adapter, and the job that uses it."""
+    """A place in the cache: the tokens whose keys and values it holds, with which adapter, and the job that uses it.
+
+    `begun_at` is a `time.monotonic()`, `used` a number that is higher the later it was used.
+    """
 
     number: int
     ids: list[int] = field(default_factory=list)
@@ -45,6 +51,7 @@ class Slot:
     job: Job | None = None
     allowed: Allowed | None = None
     used: int = 0
+    begun_at: float = 0.0
 
     @property
     def unread(self) -> int:
@@ -69,6 +76,8 @@ class Slots:
         self._stopping = False
         self._has_ended = False
         self._clock = 0
+        # Seconds that a job takes, as the last ones did.
+        self._pace = 0.0
         self._threads_elsewhere = torch.get_num_threads()
         self._thread = self._new_thread()
 
@@ -91,8 +100,7 @@ class Slots:
         with self._wake:
             if self._stopping or self._thread.ident is None:
                 raise GeneratorStopped("The generator is not running.")
-            if len(self._waiting) >= self._queue:
-                raise GeneratorBusy(f"{len(self._waiting)} requests are waiting already, as many as may.")
+            self._check_has_room(job)
             self._waiting.append(job)
             if self._has_ended:
                 logger.error("The generator's thread has died; starting another")
@@ -104,6 +112,15 @@ class Slots:
     def cancel(self, job: Job) -> None:
         """Have a job dropped before the next step."""
         job.ear.is_gone = True
+
+    def _check_has_room(self, job: Job) -> None:
+        """Raise GeneratorBusy where a job would wait among too many, or, as things go, for longer than it may."""
+        before = len(self._waiting) + len(self._taken) + len(self._busy()) - self._together
+        if before >= self._queue:
+            raise GeneratorBusy(f"{before} requests are waiting already, as many as may.")
+        expected = max(0, before + 1) * self._pace / self._together
+        if time.monotonic() + expected > job.begin_by:
+            raise GeneratorBusy(f"It would be some {expected:.1f} s until this is begun.")
 
     def _new_thread(self) -> threading.Thread:
         return threading.Thread(target=self._run, name="generator", daemon=True)
@@ -140,9 +157,13 @@ class Slots:
             self._wake.wait_for(lambda: self._stopping or self._waiting or self._busy())
             if self._stopping:
                 return False
-            self._waiting = deque(job for job in self._waiting if not (job.is_left or job.fail_if_late()))
             while self._waiting and len(self._busy()) + len(self._taken) < self._together:
-                self._taken.append(self._waiting.popleft())
+                job = self._waiting.popleft()
+                if not (job.is_left or job.fail_if_late()):
+                    self._taken.append(job)
+            self._waiting = deque(
+                job for job in self._waiting if not (job.is_left or job.fail_if_kept_waiting())
+            )
         while self._taken:
             self._place(self._taken[0])
             self._taken.popleft()
@@ -205,7 +226,7 @@ class Slots:
         count = shared[best.number] if shared[best.number] >= WORTH_COPYING else 0
         free = min((slot for slot in self._slots if slot.job is None), key=lambda slot: slot.used)
         slot = best if best.job is None and count else free
-        slot.job = job
+        slot.job, slot.begun_at = job, time.monotonic()
         with self._guarded([slot], "Preparing a prompt"):
             if count and slot is not best:
                 self._cache.copy(source=best.number, target=slot.number, tokens=count)
@@ -214,6 +235,7 @@ class Slots:
 
     def _release(self, slot: Slot) -> None:
         self._clock += 1
+        self._pace += PACE_SHARE * (time.monotonic() - slot.begun_at - self._pace)
         slot.job, slot.allowed, slot.used = None, None, self._clock
 
     def _read(self, slot: Slot) -> None:
@@ -235,9 +257,9 @@ class Slots:
 
     def _rate(self, slot: Slot, job: Rating) -> None:
         job.found = rate(self._model, self._cache, slot.number, job.ids, job.pairs)
+        self._release(slot)
         job.ear.tell(job.found)
         job.ear.tell(End())
-        self._release(slot)
 
     def _write(self, slots: list[Slot]) -> None:
         """Write one token of every reply."""
@@ -260,8 +282,8 @@ class Slots:
                 job.ids.append(token)
                 job.ear.tell(token)
             if is_end or job.made >= job.max_tokens:
-                job.ear.tell(End())
                 self._release(slot)
+                job.ear.tell(End())
 
 
 def _shared(known: Sequence[int], wanted: Sequence[int]) -> int:
