@@ -116,9 +116,15 @@ class Serving:
         )
 
     def writer_for(self, bundle: Bundle) -> Writer | None:
-        """Return who writes freely for a bundle's profile; None while the generator is loaded, and without one."""
+        """Return who writes freely for a bundle's profile; None while the generator is loaded, and without one.
+
+        Raises GeneratorBusy where it has too much to do.
+        """
         generator = generation.speaking(bundle.adapter) if bundle.may_generate else None
-        return None if generator is None else writer_with(generator, detector=self.running_detector())
+        if generator is None:
+            return None
+        generator.check_has_room()
+        return writer_with(generator, detector=self.running_detector())
 
     def running_detector(self) -> Detector:
         """Return what tells languages apart. Raises EngineStopped before `start`."""

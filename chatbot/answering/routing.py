@@ -16,8 +16,10 @@ from chatbot.answering.events import Answer, Delta, Question, Turn
 from chatbot.answering.language import UNDETERMINED
 from chatbot.answering.pipeline import Bundle, ComposingEncoder, QueryEncoder
 from chatbot.answering.retrieve import prepare
+from chatbot.engine.errors import GeneratorBusy
 from customers.culture import best_locale, language_of
 
+# Who writes freely for a profile, if anybody. Raises GeneratorBusy.
 WriterFor = Callable[[Bundle], Writer | None]
 
 
@@ -73,6 +75,11 @@ async def speak(
     speaks.
     """
     bundle = next((one for one in (home, *others) if one.manners.locale == decided.lang), home)
+    writer, is_busy = None, False
+    try:
+        writer = writer_for(bundle)
+    except GeneratorBusy:
+        is_busy = True
     # What another locale answers for this one is not in the language that the visitor is spoken to in.
     is_foreign = decided.lang != home.manners.locale and decided.switch != decided.lang
     composed = stream.compose(
@@ -80,7 +87,8 @@ async def speak(
         question=question,
         bundle=bundle,
         encoder=encoder,
-        writer=writer_for(bundle),
+        writer=writer,
+        is_busy=is_busy,
         is_foreign=is_foreign,
     )
     async with aclosing(composed):

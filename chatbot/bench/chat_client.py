@@ -125,7 +125,7 @@ async def load(
         rate=rate,
         sent=count,
         answered=len(taken),
-        levels=Counter(level for level, _ in taken),
+        levels=dict(Counter(level for level, _ in taken)),
         p50_ms=round(percentile(approved, 0.5), 1),
         p99_ms=round(percentile(approved, 0.99), 1),
         max_ms=round(max(approved), 1),

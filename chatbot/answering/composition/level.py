@@ -32,6 +32,7 @@ class Facts:
     highest: str = "generative"
     may_generate: bool = False
     has_generator: bool = False
+    is_busy: bool = False
 
 
 def length_of(text: str) -> int:
@@ -70,4 +71,6 @@ def level_of(facts: Facts) -> tuple[str, str]:
         return events.EXTRACTIVE, reason
     if not facts.may_generate:
         return events.EXTRACTIVE, reason
+    if facts.is_busy:
+        return events.EXTRACTIVE, "busy"
     return (events.GENERATED, "passed") if facts.has_generator else (events.EXTRACTIVE, "no_generator")

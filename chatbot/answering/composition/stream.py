@@ -84,11 +84,13 @@ async def compose(
     bundle: Bundle,
     encoder: ComposingEncoder,
     writer: Writer | None = None,
+    is_busy: bool = False,
     is_foreign: bool = False,
 ) -> AsyncGenerator[Delta | Answer, None]:
     """Yield an answer's text piece by piece, then the whole `Answer`; what is no answer comes as it was decided.
 
-    `bundle` is the one that the answer is from. No failure of an engine is raised: the approved text is said then.
+    `bundle` is the one that the answer is from; `is_busy` says why there is no writer. No failure of an engine is
+    raised: the approved text is said then.
     """
     if decided.outcome != events.ANSWERED:
         is_smalltalk = decided.outcome == events.SMALLTALK
@@ -96,7 +98,13 @@ async def compose(
         yield replace(decided, composition=composition)
         return
     plan = await _plan(
-        decided, question, bundle=bundle, encoder=encoder, writer=writer, is_foreign=is_foreign
+        decided,
+        question,
+        bundle=bundle,
+        encoder=encoder,
+        writer=writer,
+        is_busy=is_busy,
+        is_foreign=is_foreign,
     )
     if plan.level == events.GENERATED and writer is not None:
         spoken = _freely(decided, question, plan, bundle=bundle, encoder=encoder, writer=writer)
@@ -123,6 +131,7 @@ async def _plan(
     bundle: Bundle,
     encoder: ComposingEncoder,
     writer: Writer | None,
+    is_busy: bool,
     is_foreign: bool,
 ) -> Plan:
     """Choose the level and the approved text that is said at it, or falls back on."""
@@ -139,6 +148,7 @@ async def _plan(
         highest=bundle.manners.highest_level,
         may_generate=bundle.may_generate,
         has_generator=writer is not None,
+        is_busy=is_busy,
     )
     if why := as_approved(facts):
         return Plan(level=events.VERBATIM, why=why, text=decided.text)

@@ -88,10 +88,14 @@ class Continuous:
                 raise GeneratorFailed(
                     f"{len(job.ids)} + {job.max_tokens} tokens do not fit into {self._context}."
                 )
-            if len(self._running) >= self._streams and len(self._waiting) >= self._queue:
-                raise GeneratorBusy(f"{len(self._waiting)} requests are waiting already, as many as may.")
+            self._check_has_room()
             self._waiting.append(job)
             self._let_in()
+
+    def check_has_room(self, *, wait: float) -> None:
+        """Raise GeneratorBusy where as many wait as may; for how long they would is not known here."""
+        with self._lock:
+            self._check_has_room()
 
     def cancel(self, job: Job) -> None:
         """Have a job dropped before the next step."""
@@ -103,6 +107,10 @@ class Continuous:
             self._let_in()
 
     # ---------------------------------------------------------------- under the lock
+
+    def _check_has_room(self) -> None:
+        if len(self._running) >= self._streams and len(self._waiting) >= self._queue:
+            raise GeneratorBusy(f"{len(self._waiting)} requests are waiting already, as many as may.")
 
     def _begin(self) -> None:
         """Start transformers' thread with a cache that every stream fits into to its end."""

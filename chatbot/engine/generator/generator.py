@@ -12,7 +12,7 @@ from chatbot.engine.generator.continuous import Continuous
 from chatbot.engine.generator.jobs import Backend, Ear, End, Job, Rating, Writing
 from chatbot.engine.generator.low_rank import Terms
 from chatbot.engine.generator.model import CausalModel, Precision
-from chatbot.engine.generator.rendering import PLAIN_STOPS, PromptLike, render
+from chatbot.engine.generator.rendering import PLAIN_STOPS, Cleaner, PromptLike, render
 from chatbot.engine.generator.slots import Slots
 from chatbot.engine.generator.text import TextStream
 
@@ -43,6 +43,7 @@ class Generator:
         self.context_tokens = self.model.context_tokens
         is_gpu = self.model.device.type == "cuda"
         self._backend: Backend = (Continuous if is_gpu else Slots)(self.model, queue=queue)
+        self._clear = Cleaner(self.model.tokenizer)
         self._wait, self._max_tokens, self._seconds = wait, max_tokens, seconds
         # A model that was trained for neither turns nor replies has only learnt from examples where one ends.
         self._is_plain = not self.is_chat and self.model.adapter is None
@@ -55,6 +56,10 @@ class Generator:
         """Fail what is being written and what waits with GeneratorStopped, and end."""
         self._backend.stop()
 
+    def check_has_room(self) -> None:
+        """Raise GeneratorBusy where a reply would be refused now: to be asked before it is prepared."""
+        self._backend.check_has_room(wait=self._wait)
+
     def adapted(self, adapter: Adapter) -> "Adapted":
         """Return this generator with an adapter of its model, which is loaded when it is first asked for anything."""
         return Adapted(self, adapter)
@@ -63,7 +68,7 @@ class Generator:
         """Return a prompt as the text that this model reads, or that it reads with an adapter."""
         return render(
             prompt,
-            tokenizer=self.model.tokenizer,
+            clear=self._clear,
             chat=self.model.chat,
             adapter=adapter or self.model.adapter,
         )
@@ -174,6 +179,10 @@ class Adapted:
     def version(self) -> str:
         """Return the generator's version with the adapter's."""
         return f"{self._generator.version}+{self._adapter.version}"
+
+    def check_has_room(self) -> None:
+        """Raise what `Generator.check_has_room` does."""
+        self._generator.check_has_room()
 
     def render(self, prompt: PromptLike) -> str:
         """Return a prompt in the adapter's form."""

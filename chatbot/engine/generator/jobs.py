@@ -107,6 +107,9 @@ class Backend(Protocol):
     def submit(self, job: Job) -> None:
         """Queue a job. Raises GeneratorBusy, GeneratorStopped."""
 
+    def check_has_room(self, *, wait: float) -> None:
+        """Raise GeneratorBusy where a reply would be refused that may wait for so many seconds."""
+
     def cancel(self, job: Job) -> None:
         """Forget a job that nobody waits for any more."""
 

@@ -40,9 +40,28 @@ class PromptLike(Protocol):
     def question(self) -> str: ...
 
 
-def render(prompt: PromptLike, *, tokenizer: Tokenizer, chat: Any, adapter: Adapter | None) -> str:
+class Cleaner:
+    """Takes a model's control tokens out of texts."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        """Look up the control tokens, of which there may be thousands."""
+        self._tokenizer = tokenizer
+        self._special = {n for n, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+
+    def __call__(self, text: str) -> str:
+        """Return the text without them; taking one out may make another, so until there is none."""
+        while True:
+            encoding = self._tokenizer.encode(text, add_special_tokens=False)
+            spans = [s for n, s in zip(encoding.ids, encoding.offsets, strict=True) if n in self._special]
+            spans = [(start, end) for start, end in spans if text[start:end].strip()]
+            if not spans:
+                return text
+            for start, end in reversed(spans):
+                text = text[:start] + text[end:]
+
+
+def render(prompt: PromptLike, *, clear: Cleaner, chat: Any, adapter: Adapter | None) -> str:
     """Return the whole prompt as text, up to where the reply begins."""
-    clear = _Clear(tokenizer)
     if adapter is not None:
         sources = "".join(adapter.source.replace("{source}", clear(source)) for source in prompt.sources)
         filled = {"sources": sources, "question": clear(prompt.question)}
@@ -55,7 +74,7 @@ def render(prompt: PromptLike, *, tokenizer: Tokenizer, chat: Any, adapter: Adap
     return "\n\n".join(block for block in blocks if block)
 
 
-def _plain(sources: Sequence[str], question: str, clear: "_Clear") -> str:
+def _plain(sources: Sequence[str], question: str, clear: Cleaner) -> str:
     lines = [SOURCE + _one_paragraph(clear(source)) for source in sources]
     return "\n".join([*lines, QUESTION + " ".join(clear(question).split()), REPLY])
 
@@ -65,7 +84,7 @@ def _one_paragraph(text: str) -> str:
     return "\n".join(line for line in text.strip().splitlines() if line.strip())
 
 
-def _by_template(prompt: PromptLike, chat: Any, clear: "_Clear") -> str:
+def _by_template(prompt: PromptLike, chat: Any, clear: Cleaner) -> str:
     from jinja2.exceptions import TemplateError
 
     turns: list[dict[str, str]] = []
@@ -82,7 +101,7 @@ def _by_template(prompt: PromptLike, chat: Any, clear: "_Clear") -> str:
         return str(chat.apply_chat_template(turns, **options))
 
 
-def _asked(sources: Sequence[str], question: str, clear: "_Clear") -> str:
+def _asked(sources: Sequence[str], question: str, clear: Cleaner) -> str:
     return "\n".join([*(SOURCE + _one_paragraph(clear(source)) for source in sources), "", clear(question)])
 
 
@@ -100,22 +119,3 @@ def _fill(form: str, values: dict[str, str]) -> str:
         parts += [filled[: places[first]], values[first]]
         filled = filled[places[first] + len(first) + 2 :]
     return "".join([*parts, filled])
-
-
-class _Clear:
-    """Takes a model's control tokens out of a text."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
-        self._special = {n for n, token in tokenizer.get_added_tokens_decoder().items() if token.special}
-
-    def __call__(self, text: str) -> str:
-        """Return the text without them; taking one out may make another, so until there is none."""
-        while True:
-            encoding = self._tokenizer.encode(text, add_special_tokens=False)
-            spans = [s for n, s in zip(encoding.ids, encoding.offsets, strict=True) if n in self._special]
-            spans = [(start, end) for start, end in spans if text[start:end].strip()]
-            if not spans:
-                return text
-            for start, end in reversed(spans):
-                text = text[:start] + text[end:]

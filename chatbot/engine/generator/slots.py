@@ -100,7 +100,8 @@ class Slots:
         with self._wake:
             if self._stopping or self._thread.ident is None:
                 raise GeneratorStopped("The generator is not running.")
-            self._check_has_room(job)
+            self._check_has_room(job.begin_by - time.monotonic())
+            self._check_is_worth_it(job)
             self._waiting.append(job)
             if self._has_ended:
                 logger.error("The generator's thread has died; starting another")
@@ -109,18 +110,38 @@ class Slots:
                 self._thread.start()
             self._wake.notify()
 
+    def check_has_room(self, *, wait: float) -> None:
+        """Raise GeneratorBusy where a reply would wait among too many, or, as things go, for longer than `wait` s."""
+        with self._wake:
+            self._check_has_room(wait)
+
     def cancel(self, job: Job) -> None:
         """Have a job dropped before the next step."""
         job.ear.is_gone = True
 
-    def _check_has_room(self, job: Job) -> None:
-        """Raise GeneratorBusy where a job would wait among too many, or, as things go, for longer than it may."""
-        before = len(self._waiting) + len(self._taken) + len(self._busy()) - self._together
+    def _check_has_room(self, wait: float) -> None:
+        before = len(self._ahead()) - self._together
         if before >= self._queue:
             raise GeneratorBusy(f"{before} requests are waiting already, as many as may.")
         expected = max(0, before + 1) * self._pace / self._together
-        if time.monotonic() + expected > job.begin_by:
+        if expected > wait:
             raise GeneratorBusy(f"It would be some {expected:.1f} s until this is begun.")
+
+    def _check_is_worth_it(self, job: Job) -> None:
+        """Raise GeneratorBusy for a second rating, and for one at all while half of the places are taken.
+
+        It only betters a choice, which replies would have to wait for.
+        """
+        if not isinstance(job, Rating):
+            return
+        ahead = self._ahead()
+        if 2 * len(ahead) >= self._together or any(isinstance(other, Rating) for other in ahead):
+            raise GeneratorBusy("Nothing is rated while there is much to do.")
+
+    def _ahead(self) -> list[Job]:
+        """Return the jobs that were asked for before."""
+        begun = [slot.job for slot in self._slots if slot.job is not None]
+        return [*self._waiting, *self._taken, *begun]
 
     def _new_thread(self) -> threading.Thread:
         return threading.Thread(target=self._run, name="generator", daemon=True)

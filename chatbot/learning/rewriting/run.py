@@ -18,7 +18,7 @@ from chatbot.engine import hardware, weights
 from chatbot.engine.errors import WeightsError
 from chatbot.engine.generator import adapters
 from chatbot.engine.generator.adapters import WEIGHTS, Adapter
-from chatbot.engine.generator.rendering import render
+from chatbot.engine.generator.rendering import Cleaner, render
 from chatbot.learning.rewriting.examples import Example
 from chatbot.learning.rewriting.train import LAYERS, Fitted, Lesson, Recipe, fit
 from chatbot.learning.watch import Watch
@@ -54,6 +54,7 @@ def train_adapter(
     disable_progress_bar()
     on = hardware.device()
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+    clear = Cleaner(tokenizer)
     loaded: Any = AutoModelForCausalLM.from_pretrained(
         base, dtype=torch.float32, attn_implementation="sdpa", use_safetensors=True, trust_remote_code=False
     )
@@ -68,7 +69,11 @@ def train_adapter(
     end = int(model.config.eos_token_id)
     lessons, held_out = (
         _within(
-            [_lesson(one, tokenizer, end=end) for one in examples if one.is_held_out is is_held_out],
+            [
+                _lesson(one, tokenizer, clear=clear, end=end)
+                for one in examples
+                if one.is_held_out is is_held_out
+            ],
             recipe=recipe,
             steps=most_steps,
         )
@@ -115,7 +120,7 @@ def _within(lessons: Sequence[Lesson], *, recipe: Recipe, steps: int | None) -> 
     return kept
 
 
-def _lesson(example: Example, tokenizer: Tokenizer, *, end: int) -> Lesson:
+def _lesson(example: Example, tokenizer: Tokenizer, *, clear: Cleaner, end: int) -> Lesson:
     """Return an example as the generator will be asked it and as it must reply, with its end."""
     manners = Manners(
         locale=example.locale,
@@ -128,7 +133,7 @@ def _lesson(example: Example, tokenizer: Tokenizer, *, end: int) -> Lesson:
         suggestions=(),
     )
     prompt = prompt_for(manners, sources=example.sources, question=example.question)
-    given = render(prompt, tokenizer=tokenizer, chat=None, adapter=FORM)
+    given = render(prompt, clear=clear, chat=None, adapter=FORM)
     reply = tokenizer.encode(example.reply or prompt.unknown, add_special_tokens=False)
     return Lesson(given=tuple(tokenizer.encode(given).ids), reply=(*reply.ids, end))
 

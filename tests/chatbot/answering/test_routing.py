@@ -13,6 +13,7 @@ from chatbot.answering.events import Answer, Delta, Question, Turn
 from chatbot.answering.language import Detector
 from chatbot.answering.pipeline import Bundle
 from chatbot.engine import weights
+from chatbot.engine.errors import GeneratorBusy
 from chatbot.engine.index import Entry
 from chatbot.learning.encoding import LocalEncoder
 from tests.flows.isolation import BatchEncoder
@@ -211,3 +212,30 @@ def test_the_fewer_wrong_answers_are_allowed_the_surer_a_foreign_one_must_be(sho
     manners = shop["hi-IN"].manners
     strict = abroad.ranker(replace(manners, max_wrong_percent=2))
     assert strict.answer_from > abroad.ranker(manners).answer_from == pytest.approx(0.85)
+
+
+def test_a_writer_with_too_much_to_do_is_not_waited_for(
+    shop: dict[str, Bundle], encoder: LocalEncoder, detector: Detector
+) -> None:
+    def busy(_bundle: Bundle) -> None:
+        raise GeneratorBusy("8 requests are waiting already, as many as may.")
+
+    async def asked() -> Answer:
+        home = replace(shop["en-US"], may_generate=True)
+        said = routing.answer(
+            Question(text="How much is shipping? And can I pay with PayPal?"),
+            home=home,
+            others=[],
+            encoder=BatchEncoder(encoder, []),
+            detector=detector,
+            writer_for=busy,
+        )
+        *_, answer = [item async for item in said]
+        assert isinstance(answer, Answer)
+        return answer
+
+    answer = asyncio.run(asked())
+    assert "$5" in answer.text
+    assert "PayPal" in answer.text
+    assert answer.composition is not None
+    assert answer.composition.why == "busy"

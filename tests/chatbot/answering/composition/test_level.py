@@ -28,6 +28,8 @@ LONG = Facts(length=900, has_extract=True)
         ),
         (replace(LONG, may_generate=True, has_generator=True), ("generated", "passed")),
         (replace(LONG, may_generate=True), ("extractive", "no_generator")),
+        (replace(LONG, may_generate=True, is_busy=True), ("extractive", "busy")),
+        (replace(LONG, is_busy=True), ("extractive", "narrow")),
         (replace(LONG, has_generator=True), ("extractive", "narrow")),
         (Facts(length=120, may_generate=True, has_generator=True), ("verbatim", "short")),
     ],

@@ -66,6 +66,8 @@ async def test_more_than_may_wait_are_refused(tiny, backend) -> None:
         backend.submit(job)
     with pytest.raises(GeneratorBusy):
         backend.submit(job_of(tiny, "one more"))
+    with pytest.raises(GeneratorBusy):
+        backend.check_has_room(wait=60)
     for job in jobs:
         backend.cancel(job)
     assert not backend._running

@@ -1,11 +1,15 @@
 """Likelihoods of texts after others: those of each alone."""
 
 import math
+import threading
+import time
 
 import pytest
 import torch
 
-from chatbot.engine.errors import GeneratorLate, PromptTooLong
+from chatbot.engine.errors import GeneratorBusy, GeneratorLate, PromptTooLong
+from chatbot.engine.generator.jobs import Ear, Rating, Writing
+from chatbot.engine.generator.slots import Slots
 
 from .conftest import PROMPT, soon
 
@@ -57,3 +61,20 @@ async def test_failures_have_names(writer) -> None:
         await writer.likelihoods(PROMPT, [("", "x" * 600)], deadline=soon())
     with pytest.raises(GeneratorLate):
         await writer.likelihoods(PROMPT, [("", "x")], deadline=0.0)
+
+
+async def test_nothing_is_rated_while_replies_would_have_to_wait_for_it(tiny) -> None:
+    def rating() -> Rating:
+        return Rating(ids=[2, 5], ear=Ear(), deadline=soon(), pairs=[([], [3])])
+
+    backend = Slots(tiny, queue=8, together=4)
+    backend._thread = threading.Thread(target=time.sleep, args=(0,))  # a thread that takes nothing
+    backend.start()
+    backend.submit(rating())
+    with pytest.raises(GeneratorBusy, match="Nothing is rated"):
+        backend.submit(rating())  # one at a time
+    backend.submit(Writing(ids=[2, 5], ear=Ear(), deadline=soon(), max_tokens=1))
+    backend._waiting.popleft()
+    backend.submit(Writing(ids=[2, 5], ear=Ear(), deadline=soon(), max_tokens=1))
+    with pytest.raises(GeneratorBusy, match="Nothing is rated"):
+        backend.submit(rating())  # half of the places are taken

@@ -8,7 +8,7 @@ import pytest
 
 from chatbot.engine.generator.adapters import Adapter
 from chatbot.engine.generator.model import CausalModel
-from chatbot.engine.generator.rendering import render
+from chatbot.engine.generator.rendering import Cleaner, render
 
 CHATML = (
     "{% for m in messages %}{% if m.role == 'system' and no_system %}{{ raise_exception('no system') }}{% endif %}"
@@ -39,7 +39,7 @@ def chat_model(tiny_folder, folder, template: str) -> CausalModel:
 
 
 def rendered(model: CausalModel, prompt: Prompt, adapter: Adapter | None = None) -> str:
-    return render(prompt, tokenizer=model.tokenizer, chat=model.chat, adapter=adapter)
+    return render(prompt, clear=Cleaner(model.tokenizer), chat=model.chat, adapter=adapter)
 
 
 def test_a_base_model_gets_examples_parted_by_empty_lines(tiny) -> None:

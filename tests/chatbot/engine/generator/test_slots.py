@@ -149,7 +149,10 @@ async def test_too_many_waiting_are_refused(tiny) -> None:
     backend._thread = threading.Thread(target=time.sleep, args=(0,))  # a thread that takes nothing
     backend.start()
     for _ in range(5):  # three have a place, two may wait
+        backend.check_has_room(wait=0)
         backend.submit(Writing(ids=[2, 5], ear=Ear(), deadline=soon(), max_tokens=1))
+    with pytest.raises(GeneratorBusy, match="2 requests are waiting"):
+        backend.check_has_room(wait=60)
     with pytest.raises(GeneratorBusy, match="2 requests are waiting"):
         backend.submit(Writing(ids=[2, 5], ear=Ear(), deadline=soon(), max_tokens=1))
 
@@ -184,6 +187,9 @@ async def test_who_would_wait_too_long_is_told_at_once_where_that_can_be_known(t
         backend.submit(third)
         with pytest.raises(GeneratorBusy, match="until this is begun"):
             backend.submit(job(1, wait=0))
+        with pytest.raises(GeneratorBusy, match="until this is begun"):
+            backend.check_has_room(wait=0)
+        backend.check_has_room(wait=60)
         fourth = job(1, wait=60)
         backend.submit(fourth)
         assert [await ended(third), await ended(fourth)] == [None, None]
