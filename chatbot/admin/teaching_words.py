@@ -59,12 +59,15 @@ class TeachingShown:
     names: Sequence[str]
 
 
+def teaching_figures(version: ModelVersion) -> list[FigureShown]:
+    """Return how a version's adapter fared beside what was live; nothing where none was trained."""
+    found = _read(version)
+    return _figures(found) if found else []
+
+
 def teaching_shown(version: ModelVersion) -> TeachingShown | None:
     """Put what became of a version's adapter into words; None where none was to be trained."""
-    try:
-        found = Teaching.from_json(version.teaching) if version.teaching else None
-    except ValueError:
-        return None
+    found = _read(version)
     if found is None:
         return None
     sentences = [str(WHYS[found.code])] if found.code in WHYS else []
@@ -80,6 +83,13 @@ def teaching_shown(version: ModelVersion) -> TeachingShown | None:
         figures=_figures(found),
         names=[one.generator for one in (found.before, found.after) if one is not None],
     )
+
+
+def _read(version: ModelVersion) -> Teaching | None:
+    try:
+        return Teaching.from_json(version.teaching) if version.teaching else None
+    except ValueError:
+        return None
 
 
 def _figures(found: Teaching) -> list[FigureShown]:

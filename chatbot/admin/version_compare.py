@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from chatbot.admin import version_report, version_words
+from chatbot.admin.teaching_words import teaching_figures
 from chatbot.admin.version_report import MetricShown
 from chatbot.admin.version_rows import HASH_SHOWN
 from chatbot.admin.version_words import number
@@ -36,7 +37,7 @@ class PairShown:
     """Two versions, the older one first.
 
     `metrics` are those of one paired comparison, where the newer was measured against the older; else `figures` are
-    what each was measured with by itself. `caution` says what must be thought of when reading them.
+    what each was measured with by itself. `adapters` is empty where none of the generator was trained. `caution` says what must be thought of when reading them.
     """
 
     one: ModelVersion
@@ -46,6 +47,7 @@ class PairShown:
     caution: str
     data: Sequence[Pair]
     recipe: Sequence[Pair]
+    adapters: Sequence[Pair]
 
     @property
     def versions(self) -> Sequence[ModelVersion]:
@@ -70,6 +72,7 @@ def pair_of(one: ModelVersion, other: ModelVersion) -> PairShown:
             *_pairs(_flat(one.recipe), _flat(other.recipe)),
             Pair(label=_("Seed"), one=str(one.seed), other=str(other.seed)),
         ],
+        adapters=_adapters(one, other),
     )
 
 
@@ -111,6 +114,21 @@ def _figures(first: Comparison | None, second: Comparison | None) -> list[Pair]:
         )
         for name in sorted({*one, *other}, key=version_words.place_of)
         if one.get(name) is not None or other.get(name) is not None
+    ]
+
+
+def _adapters(one: ModelVersion, other: ModelVersion) -> list[Pair]:
+    """Return the adapters of the generator, and how each fared when it was trained; nothing where none was made."""
+    first, second = ({row.label: row.after for row in teaching_figures(version)} for version in (one, other))
+    if not (one.adapter_sha256 or other.adapter_sha256 or first or second):
+        return []
+    hashes = [version.adapter_sha256[:HASH_SHOWN] or "–" for version in (one, other)]
+    return [
+        Pair(label=_("Fingerprint of the adapter"), one=hashes[0], other=hashes[1]),
+        *(
+            Pair(label=label, one=first.get(label, "–"), other=second.get(label, "–"))
+            for label in dict.fromkeys([*first, *second])
+        ),
     ]
 
 

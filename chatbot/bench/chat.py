@@ -17,7 +17,8 @@ from customers.demo.load import FOLDER
 
 LOCALE = "en-US"
 RATE = 20.0
-SECONDS = 20.0
+# A server that has just started is slower: kernels are made for each new shape, and nothing is cached.
+WARM_SECONDS, SECONDS = 20.0, 20.0
 SOCKETS = 20
 RAMP_SECONDS = 8.0
 RAMP = (40.0, 60.0, 80.0, 100.0, 120.0, 150.0, 180.0, 220.0, 260.0, 300.0)
@@ -43,7 +44,7 @@ def run() -> dict[str, object]:
     """Return p50 and p99 at 20 questions a second, the highest rate held, and the server's memory."""
     with running_server(environment=UNLIMITED | NO_GENERATOR) as server:
         asked = Questions(questions())
-        measured(server, asked, rate=RATE, seconds=3.0)
+        measured(server, asked, rate=RATE, seconds=WARM_SECONDS)
         steady = measured(server, asked, rate=RATE, seconds=SECONDS)
         held, ramp = 0.0, []
         for rate in RAMP:

@@ -150,6 +150,21 @@ def test_two_versions_measured_on_different_questions(
     assert other.judged_against == ""
 
 
+def test_the_adapters_of_two_versions(login: Callable[..., Client], profile: LocaleProfile) -> None:
+    plain, other = (trainings.version_of(profile, "base") for _ in range(2))
+    adapted = trainings.version_of(profile, "base", taught=taught.taught())
+    client = login(demo="support")
+    bare = client.get(to("versions_compare", profile.pk), {"version": [plain.pk, other.pk]})
+    assert bare.context["pair"].adapters == []
+    response = client.get(to("versions_compare", profile.pk), {"version": [plain.pk, adapted.pk]})
+    first, *figures = response.context["pair"].adapters
+    assert (first.one, adapted.adapter_sha256.startswith(first.other)) == ("–", True)
+    assert [(row.one, row.other) for row in figures] == [
+        ("–", "0.75"), ("–", "60 of 64"), ("–", "0 of 64"), ("–", "50 of 64"),
+    ]  # fmt: skip
+    assert "Fingerprint of the adapter" in text(response)
+
+
 @pytest.mark.parametrize("chosen", [[], ["1"], ["x", "y"], ["²", "1"], ["99999999999", "1"]])
 def test_two_must_be_chosen(login: Callable[..., Client], profile: LocaleProfile, chosen: list[str]) -> None:
     response = login(demo="support").get(to("versions_compare", profile.pk), {"version": chosen}, follow=True)
