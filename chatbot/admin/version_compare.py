@@ -37,7 +37,8 @@ class PairShown:
     """Two versions, the older one first.
 
     `metrics` are those of one paired comparison, where the newer was measured against the older; else `figures` are
-    what each was measured with by itself. `adapters` is empty where none of the generator was trained. `caution` says what must be thought of when reading them.
+    what each was measured with by itself. `caution` says what must be thought of when reading them. `adapters` is empty
+    where none of the generator was trained.
     """
 
     one: ModelVersion
