@@ -139,9 +139,9 @@ class Slots:
             raise GeneratorBusy("Nothing is rated while there is much to do.")
 
     def _ahead(self) -> list[Job]:
-        """Return the jobs that were asked for before."""
+        """Return the jobs that were asked for before; one that is just given its place is in two."""
         begun = [slot.job for slot in self._slots if slot.job is not None]
-        return [*self._waiting, *self._taken, *begun]
+        return list(dict.fromkeys([*self._waiting, *self._taken, *begun]))
 
     def _new_thread(self) -> threading.Thread:
         return threading.Thread(target=self._run, name="generator", daemon=True)
@@ -187,7 +187,8 @@ class Slots:
             )
         while self._taken:
             self._place(self._taken[0])
-            self._taken.popleft()
+            with self._wake:
+                self._taken.popleft()
         for slot in self._busy():
             if slot.job is not None and (slot.job.is_left or slot.job.fail_if_late()):
                 self._release(slot)
