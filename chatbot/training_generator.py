@@ -1,7 +1,7 @@
 """A training's optional stage: an adapter of the generator for one locale's FAQ, and the exam that it has to sit.
 
-What is finished is kept beside the run's other checkpoints: whoever goes on with the run takes a trained adapter, and
-every reply to the exam's traps, from there.
+How far it is is kept beside the run's other checkpoints: whoever goes on with the run takes the adapter, as far as it
+was trained, and every reply to the exam's traps, from there.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from chatbot.engine.generator.generator import Generator
 from chatbot.exam import traps, versions
 from chatbot.exam.grading import Score
 from chatbot.exam.versions import Key
+from chatbot.learning.checkpoint import Checkpoint
 from chatbot.learning.rewriting import gate
 from chatbot.learning.rewriting.examples import Example
 from chatbot.learning.rewriting.gate import Sitting, Teaching
@@ -41,6 +42,7 @@ MOST_STEPS = 150
 RECIPE = Recipe()
 LOOK_SECONDS = 0.5
 ADAPTER, MADE_OF, REPLIES = "adapter", "adapter.sha256", "exam-{}.jsonl"
+CHECKPOINT = "adapter.checkpoint.safetensors"
 
 
 def teach(
@@ -133,6 +135,7 @@ class _Teaching:
                 watch=_Watch(self._progress),
                 shared=generation.shared_adapter(),
                 most_steps=MOST_STEPS,
+                checkpoint=Checkpoint(self._folder / CHECKPOINT, identity={"of": identity}),
             )
             made_of.write_text(identity)
         told: dict[str, Any] = json.loads((out / "adapter.json").read_text())

@@ -17,12 +17,11 @@ from torch.nn import functional
 
 from chatbot.engine.encoder import Encoder
 from chatbot.learning.batches import Batches, Recipe, cut
-from chatbot.learning.checkpoint import Checkpoint
+from chatbot.learning.checkpoint import Checkpoint, adam_restore, adam_tensors, below
 from chatbot.learning.tuned import TunedUpper
 
 # The held-out loss looks at so many texts, and is taken so often in a training.
 HELD_OUT_TEXTS, TRAINED_TEXTS, LOOKS = 256, 1024, 8
-CHECKPOINT_SECONDS = 10.0
 NO_GRADIENT_BATCH = 128
 
 
@@ -71,7 +70,7 @@ def tune(
         views, encoder=encoder, recipe=recipe, held_out=held_out, seed=seed, checkpoint=checkpoint
     )
     batches = Batches(views.owners, recipe=recipe, neighbours=neighbours, seed=seed)
-    began, first, saved_at = time.monotonic(), run.done, time.monotonic()
+    began, first = time.monotonic(), run.done
     looks = max(recipe.steps // LOOKS, 1)
     for step in range(run.done, recipe.steps):
         loss = run.step(batches.at(step), step)
@@ -85,9 +84,8 @@ def tune(
             held_out_loss=held_out_loss,
             seconds_left=a_step * (recipe.steps - step - 1),
         )
-        if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+        if checkpoint.is_due:
             run.save()
-            saved_at = time.monotonic()
     return Tuned(tensors=run.best, curve=run.curve, steps=run.done)
 
 
@@ -165,10 +163,7 @@ class _Training:
     def save(self) -> None:
         """Keep where the training stands, so that a process that takes over can go on from here."""
         tensors = {f"now.{name}": tensor for name, tensor in self._upper.state_dict().items()}
-        named = dict(self._upper.named_parameters())
-        for name, parameter in named.items():
-            kept = self._optimizer.state[parameter]
-            tensors |= {f"{part}.{name}": kept[part] for part in ("exp_avg", "exp_avg_sq", "step")}
+        tensors |= adam_tensors(self._optimizer, dict(self._upper.named_parameters()))
         tensors |= {f"best.{name}": tensor for name, tensor in (self._best or {}).items()}
         self._checkpoint.save(
             tensors, {"done": self.done, "curve": self.curve, "best_loss": min(self._best_loss, 1e9)}
@@ -181,20 +176,9 @@ class _Training:
         tensors, told = found
         self.done, self.curve = told["done"], [(step, loss, other) for step, loss, other in told["curve"]]
         self._best_loss = told["best_loss"]
-        part: dict[str, dict[str, torch.Tensor]] = {
-            kind: {} for kind in ("now", "exp_avg", "exp_avg_sq", "step", "best")
-        }
-        for name, tensor in tensors.items():
-            kind, _, rest = name.partition(".")
-            part[kind][rest] = tensor
-        self._upper.load_state_dict(part["now"])
-        for name, parameter in self._upper.named_parameters():
-            self._optimizer.state[parameter] = {
-                "step": part["step"][name],
-                "exp_avg": part["exp_avg"][name].to(parameter.device),
-                "exp_avg_sq": part["exp_avg_sq"][name].to(parameter.device),
-            }
-        self._best = part["best"] or None
+        self._upper.load_state_dict(below("now", tensors))
+        adam_restore(self._optimizer, dict(self._upper.named_parameters()), tensors)
+        self._best = below("best", tensors) or None
 
 
 def contrast(vectors: torch.Tensor, owners: torch.Tensor, *, temperature: float) -> torch.Tensor:

@@ -19,6 +19,7 @@ from chatbot.engine.errors import WeightsError
 from chatbot.engine.generator import adapters
 from chatbot.engine.generator.adapters import WEIGHTS, Adapter
 from chatbot.engine.generator.rendering import Cleaner, render
+from chatbot.learning.checkpoint import Checkpoint
 from chatbot.learning.rewriting.examples import Example
 from chatbot.learning.rewriting.train import LAYERS, Fitted, Lesson, Recipe, fit
 from chatbot.learning.watch import Watch
@@ -43,12 +44,13 @@ def train_adapter(
     watch: Watch,
     shared: Path | None = None,
     most_steps: int | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> dict[str, Any]:
     """Train an adapter of the model folder `base` and write it to the empty or missing folder `out`.
 
     It is made for the model with the adapter folder `shared` in its weights, where there is one. With `most_steps` only
-    so many of the examples are learned, the first ones. Returns what is also in its adapter.json. Raises WeightsError,
-    and whatever `watch` raises.
+    so many of the examples are learned, the first ones. A checkpoint of the same training is gone on from. Returns what
+    is also in its adapter.json. Raises WeightsError, and whatever `watch` raises.
     """
     watch.stage("reading")
     disable_progress_bar()
@@ -87,6 +89,7 @@ def train_adapter(
         seed=seed,
         watch=watch,
         bf16=hardware.bf16_is_native(on),
+        checkpoint=checkpoint,
     )
     watch.stage("saving")
     told = _told(version, examples, fitted)

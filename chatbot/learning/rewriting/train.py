@@ -15,6 +15,7 @@ from peft import LoraConfig, get_peft_model
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from chatbot.learning.checkpoint import Checkpoint, adam_restore, adam_tensors, below
 from chatbot.learning.watch import Watch
 
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -69,12 +70,13 @@ def fit(
     seed: int,
     watch: Watch,
     bf16: bool,
+    checkpoint: Checkpoint | None = None,
 ) -> Fitted:
     """Train an adapter for `model`, a causal LM of transformers, whose own weights stay as they are.
 
-    `bf16`: compute in it under autocast, for hardware that has it. Raises whatever `watch` raises.
+    `bf16`: compute in it under autocast, for hardware that has it. A checkpoint of the same training is gone on from,
+    and the result is the same as without the interruption. Raises whatever `watch` raises.
     """
-    began = time.monotonic()
     torch.manual_seed(seed)
     usable = [lesson for lesson in lessons if len(lesson) <= recipe.longest]
     adapted = get_peft_model(
@@ -85,7 +87,8 @@ def fit(
     )
     try:
         before = mean_loss(adapted, held_out, recipe=recipe, bf16=bf16)
-        loss, steps = _train(adapted, usable, recipe=recipe, seed=seed, watch=watch, bf16=bf16)
+        training = _Training(adapted, usable, recipe=recipe, seed=seed, bf16=bf16, checkpoint=checkpoint)
+        _train(training, adapted, watch=watch)
         after = mean_loss(adapted, held_out, recipe=recipe, bf16=bf16)
         tensors = {
             name: parameter.detach().to(torch.bfloat16).cpu().contiguous()
@@ -98,43 +101,104 @@ def fit(
         tensors=tensors,
         recipe=asdict(recipe)
         | {"seed": seed, "lessons": len(usable), "left_out": len(lessons) - len(usable)},
-        loss=loss,
+        loss=training.mean,
         held_out_before=before,
         held_out_after=after,
-        steps=steps,
-        seconds=time.monotonic() - began,
+        steps=training.done,
+        seconds=training.seconds,
     )
 
 
-def _train(
-    adapted: nn.Module, lessons: Sequence[Lesson], *, recipe: Recipe, seed: int, watch: Watch, bf16: bool
-) -> tuple[float, int]:
-    """Run the epochs; return the last epoch's mean loss per token and the number of steps."""
-    parameters = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=0.0)
-    order = torch.Generator().manual_seed(seed)
-    epochs = [_batches(lessons, recipe.batch_tokens, order) for _ in range(recipe.epochs)]
-    total = sum(map(len, epochs))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, total, recipe.warm_up))
-    watch.stage("tuning", steps=total)
-    began, number, mean = time.monotonic(), 0, 0.0
+class _Training:
+    """The state of one training: the adapter, its optimizer, and how far it is."""
+
+    def __init__(
+        self,
+        adapted: nn.Module,
+        lessons: Sequence[Lesson],
+        *,
+        recipe: Recipe,
+        seed: int,
+        bf16: bool,
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        self._adapted, self._recipe, self._bf16, self._checkpoint = adapted, recipe, bf16, checkpoint
+        self._named = {name: each for name, each in adapted.named_parameters() if each.requires_grad}
+        self._optimizer = torch.optim.AdamW(self._named.values(), lr=0.0, weight_decay=0.0)
+        order = torch.Generator().manual_seed(seed)
+        epochs = [_batches(lessons, recipe.batch_tokens, order) for _ in range(recipe.epochs)]
+        self.total = sum(map(len, epochs))
+        self._batches = [batch for batches in epochs for batch in batches]
+        self._begins = {sum(map(len, epochs[:number])) for number in range(recipe.epochs)}
+        self.done, self._spent, self._began = 0, 0.0, time.monotonic()
+        self._summed, self._tokens = 0.0, 0
+        self._resume()
+
+    @property
+    def mean(self) -> float:
+        """Return this epoch's mean loss per token."""
+        return self._summed / max(self._tokens, 1)
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it has taken, with what went before a checkpoint."""
+        return self._spent + time.monotonic() - self._began
+
+    def step(self) -> float:
+        """Learn from the next batch; returns its loss per token."""
+        if self.done in self._begins:
+            self._summed, self._tokens = 0.0, 0
+        rate = _rate(self.done, self.total, self._recipe.warm_up)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._recipe.learning_rate * rate
+        loss, count = _summed_loss(self._adapted, self._batches[self.done], bf16=self._bf16)
+        (loss / count).backward()
+        nn.utils.clip_grad_norm_(self._named.values(), self._recipe.clip)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self._summed, self._tokens = self._summed + loss.item(), self._tokens + count
+        self.done += 1
+        return loss.item() / count
+
+    def save_if_due(self) -> None:
+        """Keep where the training stands, now and then, so that a process that takes over can go on from here."""
+        if self._checkpoint is None or not self._checkpoint.is_due:
+            return
+        tensors: dict[str, torch.Tensor] = {f"now.{name}": each for name, each in self._named.items()}
+        tensors |= adam_tensors(self._optimizer, self._named)
+        told = {
+            "done": self.done,
+            "summed": self._summed,
+            "tokens": self._tokens,
+            "seconds": self.seconds,
+        }
+        self._checkpoint.save(tensors, told)
+
+    def _resume(self) -> None:
+        found = self._checkpoint.load() if self._checkpoint is not None else None
+        if found is None:
+            return
+        tensors, told = found
+        self.done, self._summed, self._tokens = told["done"], told["summed"], told["tokens"]
+        self._spent = told["seconds"]
+        kept = below("now", tensors)
+        with torch.no_grad():
+            for name, parameter in self._named.items():
+                parameter.copy_(kept[name])
+        adam_restore(self._optimizer, self._named, tensors)
+
+
+def _train(training: _Training, adapted: nn.Module, *, watch: Watch) -> None:
+    """Run the epochs to their end."""
+    watch.stage("tuning", steps=training.total)
+    began, first = time.monotonic(), training.done
     adapted.train()
-    for batches in epochs:
-        summed, tokens = 0.0, 0
-        for batch in batches:
-            loss, count = _summed_loss(adapted, batch, bf16=bf16)
-            (loss / count).backward()
-            nn.utils.clip_grad_norm_(parameters, recipe.clip)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            schedule.step()
-            number += 1
-            summed, tokens = summed + loss.item(), tokens + count
-            left = (time.monotonic() - began) / number * (total - number)
-            watch.step(number, loss=loss.item() / count, seconds_left=left)
-        mean = summed / max(tokens, 1)
+    while training.done < training.total:
+        loss = training.step()
+        a_step = (time.monotonic() - began) / (training.done - first)
+        watch.step(training.done, loss=loss, seconds_left=a_step * (training.total - training.done))
+        training.save_if_due()
     adapted.eval()
-    return mean, number
 
 
 def mean_loss(model: nn.Module, lessons: Sequence[Lesson], *, recipe: Recipe, bf16: bool) -> float:

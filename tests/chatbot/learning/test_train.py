@@ -94,7 +94,7 @@ def test_a_training_that_was_killed_ends_as_one_that_was_not(
     views: Views, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train(views, encoder, tmp_path / "whole", held_out=views)
-    monkeypatch.setattr("chatbot.learning.train.CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr("chatbot.learning.checkpoint.CHECKPOINT_SECONDS", 0)
     with pytest.raises(Killed):
         train(views, encoder, tmp_path / "cut", stop_after=4, held_out=views)
     steps = []

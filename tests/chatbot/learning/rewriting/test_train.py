@@ -14,9 +14,10 @@ from transformers import AutoModelForCausalLM, Gemma3ForCausalLM, Gemma3TextConf
 from chatbot.engine import weights
 from chatbot.engine.errors import WeightsError
 from chatbot.engine.generator import adapters
+from chatbot.learning.checkpoint import Checkpoint
 from chatbot.learning.rewriting.examples import Example
 from chatbot.learning.rewriting.run import train_adapter
-from chatbot.learning.rewriting.train import Lesson, Recipe, fit, mean_loss
+from chatbot.learning.rewriting.train import Fitted, Lesson, Recipe, fit, mean_loss
 
 WORDS = ["<pad>", "<eos>", "<bos>", "<unk>", *"abcdefghijklmnop"]
 RECIPE = Recipe(rank=4, alpha=8, dropout=0.0, epochs=30, learning_rate=0.02, batch_tokens=64)
@@ -81,6 +82,56 @@ def test_it_learns_replies_and_only_replies() -> None:
     after = model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+class Killed(Exception):
+    """The process ends in the middle of a training."""
+
+
+class Fatal(Quiet):
+    """Ends the training at a step."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self._at = at
+
+    def step(self, number: int, **told: float | None) -> None:
+        super().step(number, **told)
+        if number == self._at:
+            raise Killed
+
+
+def test_a_training_that_was_killed_ends_as_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatbot.learning.checkpoint.CHECKPOINT_SECONDS", 0)
+
+    def fitted(watch: Quiet, of: str) -> Fitted:
+        checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", identity={"of": of})
+        return fit(
+            tiny(),
+            lessons(),
+            lessons()[:6],
+            recipe=RECIPE,
+            seed=1,
+            watch=watch,
+            bf16=False,
+            checkpoint=checkpoint,
+        )
+
+    whole, killed, resumed = Quiet(), Fatal(at=20), Quiet()
+    expected = fitted(whole, "whole")
+    with pytest.raises(Killed):
+        fitted(killed, "cut")
+    found = fitted(resumed, "cut")
+    # The step after which it was killed had not been saved.
+    assert len(killed.losses) + len(resumed.losses) == expected.steps + 1
+    assert killed.losses[:19] + resumed.losses == pytest.approx(whole.losses, rel=1e-4)
+    assert found.steps == expected.steps
+    assert found.loss == pytest.approx(expected.loss, rel=1e-4)
+    assert found.held_out_before == pytest.approx(expected.held_out_before)
+    for name, tensor in expected.tensors.items():
+        assert torch.allclose(tensor.float(), found.tensors[name].float(), atol=1e-2), name
 
 
 def test_padding_and_what_is_given_do_not_count() -> None:
