@@ -1,6 +1,7 @@
 """An FAQ file on its way through the admin: uploaded, settled, looked at, applied, answered from, reverted."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,12 @@ async def words(opened: Page, name: str) -> list[str]:
     return [text.strip() for text in await opened.locator(name).all_inner_texts()]
 
 
+async def shown(opened: Page, which: str) -> None:
+    """Have the rows of one kind alone shown."""
+    await opened.locator(f"a[href='?show={which}']").click()
+    await opened.wait_for_url(re.compile(rf"\?show={which}$"))
+
+
 @pytest.mark.parametrize(("form", "locale"), [("csv", "fr-FR"), ("xlsx", "ja-JP"), ("json", "hi-IN")])
 async def test_a_file_goes_live_and_back(
     server: RunningServer, tmp_path: Path, form: str, locale: str
@@ -72,11 +79,11 @@ async def test_a_file_goes_live_and_back(
         assert await sums(opened) == {
             "new": 1, "changed": 1, "unchanged": len(rest), "missing from the file": 1, "errors": 0
         }  # fmt: skip
-        await opened.locator("a[href='?show=new']").click()
+        await shown(opened, "new")
         assert await opened.locator(".up-rows").get_by_text(question).first.is_visible()
-        await opened.locator("a[href='?show=changed']").click()
+        await shown(opened, "changed")
         assert (await words(opened, "ins"), await words(opened, "del")) == ([extra], [])
-        await opened.locator("a[href='?show=missing']").click()
+        await shown(opened, "missing")
         assert await opened.locator(".up-rows").get_by_text(dropped.question).is_visible()
         assert not await opened.is_checked("[name=retire]")
         assert stored(server, tenant="demo", locale=locale) == before
@@ -105,7 +112,7 @@ async def test_a_change_is_shown_word_by_word_on_a_phone(server: RunningServer, 
     async with admin(server, dark=True, phone=True) as opened:
         assert await upload(opened, server, path, "de-DE") == "ready"
         assert (await words(opened, "del"), await words(opened, "ins")) == ([first], ["Kurz:"])
-        await opened.locator("a[href='?show=missing']").click()
+        await shown(opened, "missing")
         assert await opened.locator(".up-rows > li").count() == 25
         width = await opened.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -157,7 +164,7 @@ async def test_a_document_becomes_proposals(server: RunningServer, tmp_path: Pat
         await opened.get_by_label("Question").first.fill("Wie pflege ich mein Kanu aus Holz?")
         await opened.get_by_label("Take over").nth(1).uncheck()
         await opened.get_by_role("button", name="Save these proposals").click()
-        await opened.locator("a[href='?show=new']").click()
+        await shown(opened, "new")
         assert await opened.get_by_text("Wie pflege ich mein Kanu aus Holz?").first.is_visible()
         counts = await sums(opened)
         assert (counts["new"], counts["left out"]) == (1, 1)

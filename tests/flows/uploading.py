@@ -88,6 +88,7 @@ async def upload(opened: Page, server: RunningServer, path: Path, target: str, *
 async def checked(opened: Page, *, seconds: float = PATIENCE_SECONDS) -> str:
     """Wait on an upload's page until it is checked; returns its state."""
     await opened.locator("[data-upload]:not([data-stage^=checking])").wait_for(timeout=seconds * 1000)
+    await opened.wait_for_load_state()  # the page is sent anew when it is checked
     stage = await opened.locator("[data-upload]").get_attribute("data-stage")
     assert stage is not None
     return stage.partition(":")[0]
@@ -99,12 +100,14 @@ async def apply(opened: Page, *, retire: bool = False) -> None:
         await opened.check("[name=retire]")
     await opened.locator("button[value=apply]").click()
     await opened.locator("[data-upload][data-stage^=applied]").wait_for()
+    await opened.wait_for_load_state()
 
 
 async def revert(opened: Page) -> None:
     """Take the upload back whose page is open."""
     await opened.locator("button[value=revert]").click()
     await opened.locator("[data-upload][data-stage^=reverted]").wait_for()
+    await opened.wait_for_load_state()
 
 
 async def until_live(opened: Page, *, seconds: float = PATIENCE_SECONDS) -> list[str]:
