@@ -164,19 +164,20 @@ async def retrain(opened: Page, server: RunningServer) -> None:
     await expect(tuning).to_have_text(re.compile(r"^step [1-9]\d* of \d+$"), timeout=PATIENCE_MS)
     await expect(opened.locator("[data-line=before]")).to_have_attribute("d", re.compile("M.+L"))
     await expect(opened.locator("[data-follow][data-stage=finished]")).to_be_visible(timeout=PATIENCE_MS)
-    assert await opened.locator(".tr-stages [data-state=done]").count() == 6
+    await expect(opened.locator(".tr-stages [data-state=done]")).to_have_count(6)
 
 
 async def see_the_report(opened: Page) -> None:
     await opened.get_by_role("link", name="See the report").click()
     await expect(opened.get_by_role("heading", name="Both on the same questions")).to_be_visible()
-    assert await opened.locator("svg[role=img]").count() == 3
+    await expect(opened.locator("svg[role=img]")).to_have_count(3)
     await expect(opened.get_by_text("There are no saved test questions")).to_be_visible()
 
 
 async def promote(opened: Page) -> None:
     """Promote, with a reason where the gate wants one: of so few questions it may not be sure."""
     await opened.get_by_role("link", name="Promote").click()
+    await opened.locator("form.kn-form button").wait_for()
     reason = opened.get_by_label("Reason")
     if await reason.count():
         await reason.fill("Ten questions more would be needed to be sure; we try it.")

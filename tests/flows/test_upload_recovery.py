@@ -35,6 +35,7 @@ from tests.flows.uploading import (
     database,
     environment_of,
     in_django,
+    press_apply,
     send,
     stored,
     sums,
@@ -251,8 +252,7 @@ async def test_two_admins_apply_the_same_upload_at_once(doomed: Doomed, mia: str
         assert await upload(one, server, file_of(tmp_path, "Sense", rows=3), LOCALE, tenant=TENANT) == "ready"
         await two.goto(one.url)
         with holding(server, ENTRIES):
-            clicks = [each.locator("button[value=apply]").click() for each in (one, two)]
-            pressed = asyncio.gather(*clicks)
+            pressed = asyncio.gather(press_apply(one), press_apply(two))
             await until_held(server, count=2)
         await pressed
         said = [await each.locator("body").inner_text() for each in (one, two)]
@@ -279,7 +279,7 @@ async def test_two_admins_apply_two_uploads_to_one_locale_at_once(
         for each, path in zip((one, two), files, strict=True):
             assert await upload(each, server, path, LOCALE, tenant=TENANT) == "ready"
         with holding(server, ENTRIES):
-            pressed = asyncio.gather(*(each.locator("button[value=apply]").click() for each in (one, two)))
+            pressed = asyncio.gather(press_apply(one), press_apply(two))
             await until_held(server, count=2)
         await pressed
         states = []

@@ -103,6 +103,12 @@ async def apply(opened: Page, *, retire: bool = False) -> None:
     await opened.wait_for_load_state()
 
 
+async def press_apply(opened: Page) -> None:
+    """Press the button, and wait for the page that comes, whatever it says."""
+    async with opened.expect_navigation():
+        await opened.locator("button[value=apply]").click()
+
+
 async def revert(opened: Page) -> None:
     """Take the upload back whose page is open."""
     await opened.locator("button[value=revert]").click()
